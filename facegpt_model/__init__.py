@@ -1,0 +1,1 @@
+"""The face model and everything trainable; knows no tools, no agent, no pages."""

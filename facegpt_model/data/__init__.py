@@ -1,0 +1,1 @@
+"""Training data made by this repository's own generators."""

@@ -1,0 +1,1 @@
+"""Measures with the command that makes them."""

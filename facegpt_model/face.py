@@ -1,0 +1,97 @@
+"""Faces as numbers: what a face looks like, and how it was photographed.
+
+Lengths are millimetres; axes are right-handed: x to the person's left, y up, z out of
+the face. Cameras look along +z with x right and y down (OpenCV). Batch comes first.
+Knows nothing of renderers, tools or the chat.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+
+class BasisMismatch(ValueError):
+    """A code was given to a morphable model it was not made for."""
+
+
+@dataclass(frozen=True)
+class FaceCode:
+    """B faces as coefficients of one morphable model.
+
+    identity:   (B, I) standard deviations of the prior; 0 is the mean face
+    expression: (B, E) blend weights, 0 is neutral, 1 a full action
+    albedo:     (B, A) standard deviations; decodes to linear RGB in [0, 1]
+    basis:      the model these numbers belong to, as "name@version", e.g. "openhead@1"
+    joints:     (B, J, 3) axis-angle in radians; J = 0 for purely linear models
+    """
+
+    identity: Tensor
+    expression: Tensor
+    albedo: Tensor
+    basis: str
+    joints: Tensor = field(default_factory=lambda: torch.zeros(1, 0, 3))
+
+    def __post_init__(self) -> None:
+        if self.joints.shape[0] != self.identity.shape[0] and self.joints.shape[1] == 0:
+            object.__setattr__(self, "joints", self.identity.new_zeros(self.identity.shape[0], 0, 3))
+        sizes = {t.shape[0] for t in (self.identity, self.expression, self.albedo, self.joints)}
+        if len(sizes) != 1:
+            raise ValueError(f"parts of a face code disagree about the number of faces: {sorted(sizes)}")
+
+    @property
+    def batch_size(self) -> int:
+        """How many faces this code holds."""
+        return int(self.identity.shape[0])
+
+    def neutral(self) -> FaceCode:
+        """The same people without expression."""
+        return replace(self, expression=torch.zeros_like(self.expression))
+
+    def __getitem__(self, index: int) -> FaceCode:
+        """One face as a batch of one."""
+        part = slice(index, index + 1) if index >= 0 else slice(index, index + 1 or None)
+        return replace(
+            self,
+            identity=self.identity[part],
+            expression=self.expression[part],
+            albedo=self.albedo[part],
+            joints=self.joints[part],
+        )
+
+
+@dataclass(frozen=True)
+class View:
+    """How B faces were photographed; the pinhole's principal point is the image centre.
+
+    rotation:    (B, 3) axis-angle in radians, head frame to camera frame
+    translation: (B, 3) millimetres, camera frame (z forward, so about 600 to 2000)
+    focal:       (B,) pixels
+    light:       (B, 9, 3) spherical-harmonic radiance of linear RGB, in the camera frame
+    image_size:  (height, width) in pixels
+    """
+
+    rotation: Tensor
+    translation: Tensor
+    focal: Tensor
+    light: Tensor
+    image_size: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class FaceEstimate:
+    """A face with where it came from.
+
+    source: "text:<words>", "photo:<sha256 of the file>", "edit:<handle>", "seed:<n>"
+    model:  what made it, as "name@version", e.g. "facegpt-smol@1" or "landmark-fit@1"
+    spread: (B, D) standard deviations of the flat code (identity, expression, albedo), or None
+    """
+
+    code: FaceCode
+    view: View | None
+    source: str
+    model: str
+    seed: int | None = None
+    spread: Tensor | None = None

@@ -1,0 +1,1 @@
+"""Morphable head models behind one protocol."""

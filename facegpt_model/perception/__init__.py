@@ -1,0 +1,1 @@
+"""Face detection, landmarks and blendshapes from packaged weights, in plain torch."""

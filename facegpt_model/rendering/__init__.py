@@ -1,0 +1,1 @@
+"""Cameras, light, visibility, the differentiable renderer and stills."""

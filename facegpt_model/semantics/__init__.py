@@ -1,0 +1,1 @@
+"""Named axes of a face: words, directions in code space, millimetres."""

@@ -1,0 +1,1 @@
+"""Backends that answer a chat: in process now, servers later."""

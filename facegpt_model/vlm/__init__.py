@@ -1,0 +1,1 @@
+"""The FaceGPT language model: tokens, face head, saving and loading."""

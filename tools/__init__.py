@@ -1,0 +1,1 @@
+"""Verbs on faces as plain typed functions; knows no agent framework."""
