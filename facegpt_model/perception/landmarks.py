@@ -1,0 +1,63 @@
+"""478 face landmarks from a turned crop of a face (MediaPipe face mesh with irises).
+
+Point 0..467 are the face mesh, 468..472 the iris of the person's right eye, 473..477 of
+the left. x and y are picture pixels; z has the same scale, grows away from the camera,
+and is zero near the middle of the head.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from facegpt_model.perception.crops import Windows
+from facegpt_model.perception.tflite import TfliteNet
+
+INPUT_SIZE = 256
+POINT_COUNT = 478
+WINDOW_SCALE = 1.5  # side of the crop over the longer side of the face's box
+RIGHT_EYE_OUTER, LEFT_EYE_OUTER = 33, 263
+
+
+class LandmarkNet(nn.Module):
+    """The landmark net of the packaged face landmarker.
+
+    data: bytes of face_landmarks_detector.tflite
+    """
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__()
+        self.net = TfliteNet(data)
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        """Points (B, 478, 3) in window units and the probability (B,) that a face is there.
+
+        crops: (B, 256, 256, 3) in 0..1. Differentiable.
+        """
+        points, presence, _ = self.net(crops)
+        return points.reshape(-1, POINT_COUNT, 3) / INPUT_SIZE, torch.sigmoid(presence.reshape(-1))
+
+
+def points_in_picture(points: Tensor, windows: Windows) -> Tensor:
+    """(N, 478, 3) pixels of (N, 478, 3) points in window units."""
+    depth = points[..., 2:] * windows.side[:, None, None]
+    return torch.cat([windows.to_picture(points[..., :2]), depth], dim=-1)
+
+
+def windows_of_detections(box: Tensor, points: Tensor) -> Windows:
+    """Upright crops of detected faces: (N, 4) boxes and (N, 6, 2) detector points, eyes first."""
+    side = WINDOW_SCALE * (box[:, 2:] - box[:, :2]).amax(dim=1)
+    return Windows((box[:, :2] + box[:, 2:]) / 2, side, roll_of(points[:, 0], points[:, 1]))
+
+
+def windows_of_landmarks(points: Tensor) -> Windows:
+    """Upright crops of faces whose (N, 478, 3) landmarks are known: their second look."""
+    low, high = points[..., :2].amin(dim=1), points[..., :2].amax(dim=1)
+    angle = roll_of(points[:, RIGHT_EYE_OUTER, :2], points[:, LEFT_EYE_OUTER, :2])
+    return Windows((low + high) / 2, WINDOW_SCALE * (high - low).amax(dim=1), angle)
+
+
+def roll_of(right_eye: Tensor, left_eye: Tensor) -> Tensor:
+    """(N,) radians by which the line from the right to the left eye, (N, 2) each, is turned clockwise."""
+    line = left_eye - right_eye
+    return torch.atan2(line[:, 1], line[:, 0])
