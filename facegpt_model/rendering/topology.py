@@ -1,0 +1,92 @@
+"""What the renderer needs to know of a mesh's connections: its edges, and normals.
+
+Computed once per triangle tensor and kept as long as that tensor lives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
+
+_KNOWN: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+
+
+@dataclass(frozen=True)
+class Topology:
+    """Connections of T triangles over V vertices.
+
+    edges:   (E, 2) int64 vertices of every edge
+    faces:   (E, 2) int64 the triangles beside it, the second -1 at a border
+    beside:  (E, 2) int64 the vertices opposite to it in those triangles, -1 likewise
+    """
+
+    vertex_count: int
+    edges: Tensor
+    faces: Tensor
+    beside: Tensor
+
+
+def topology_of(triangles: Tensor, vertex_count: int) -> Topology:
+    """Topology of (T, 3) triangles; raises ValueError for ids outside 0..vertex_count - 1.
+
+    Edges shared by more than two triangles keep the first two.
+    """
+    known = _KNOWN.get(triangles)
+    if known is not None and known[0] == (triangles._version, vertex_count):
+        return known[1]
+    if triangles.ndim != 2 or triangles.shape[1] != 3 or triangles.dtype.is_floating_point:
+        raise ValueError(
+            f"triangles must be (T, 3) whole numbers, not {tuple(triangles.shape)} {triangles.dtype}"
+        )
+    corners = triangles.detach().cpu().numpy().astype(np.int64)
+    if corners.size and (corners.min() < 0 or corners.max() >= vertex_count):
+        raise ValueError(
+            f"a triangle names vertex {corners.max()}, but there are only {vertex_count} vertices"
+        )
+    topology = _build(corners, vertex_count, triangles.device)
+    _KNOWN[triangles] = ((triangles._version, vertex_count), topology)
+    return topology
+
+
+def _build(corners: np.ndarray, vertex_count: int, device: torch.device) -> Topology:
+    count = len(corners)
+    starts = corners.ravel()
+    ends = corners[:, [1, 2, 0]].ravel()
+    opposite = corners[:, [2, 0, 1]].ravel()
+    face = np.repeat(np.arange(count), 3)
+    key = np.minimum(starts, ends) * max(vertex_count, 1) + np.maximum(starts, ends)
+    order = np.argsort(key, kind="stable")
+    _, first, uses = np.unique(key[order], return_index=True, return_counts=True)
+    one = order[first]
+    shared = uses > 1
+    two = order[np.where(shared, first + 1, first)] if len(order) else one
+    edges = np.stack([starts[one], ends[one]], axis=1)
+    faces = np.stack([face[one], np.where(shared, face[two], -1)], axis=1)
+    beside = np.stack([opposite[one], np.where(shared, opposite[two], -1)], axis=1)
+    tables = (torch.from_numpy(table.astype(np.int64)).to(device) for table in (edges, faces, beside))
+    return Topology(vertex_count, *tables)
+
+
+def vertex_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
+    """(B, V, 3) unit normals, area-weighted, outward for counter-clockwise triangles.
+
+    Vertices without any area around them get a zero normal. The batch is folded into rows
+    per vertex: one index_add of long rows beats a sparse product (docs/rendering.md).
+    """
+    batch, count = vertices.shape[:2]
+    rows = vertices.permute(1, 0, 2).reshape(count, batch * 3)
+    a, b, c = (rows.index_select(0, triangles[:, k]).view(-1, batch, 3) for k in range(3))
+    areas = torch.linalg.cross(b - a, c - a).reshape(-1, batch * 3)
+    summed = torch.zeros_like(rows).index_add(0, triangles.reshape(-1), areas.repeat_interleave(3, dim=0))
+    return torch.nn.functional.normalize(summed.view(count, batch, 3).permute(1, 0, 2), dim=2, eps=1e-12)
+
+
+def mean_edge_length(vertices: Tensor, triangles: Tensor) -> Tensor:
+    """(B,) mean length of a mesh's edges in the unit of its (B, V, 3) vertices; 0 without edges."""
+    edges = topology_of(triangles, vertices.shape[1]).edges
+    lengths = (vertices.index_select(1, edges[:, 0]) - vertices.index_select(1, edges[:, 1])).norm(dim=2)
+    return lengths.sum(dim=1) / max(len(edges), 1)
