@@ -17,10 +17,10 @@ from torch import Tensor
 
 from facegpt_model.face import View
 from facegpt_model.rendering.base import Rendering, Visibility
-from facegpt_model.rendering.cameras import project_camera_points, rotation_matrix, to_camera
+from facegpt_model.rendering.cameras import NEAR_MM, project_camera_points, rotation_matrix, to_camera
 from facegpt_model.rendering.lighting import sh_basis
 from facegpt_model.rendering.silhouette import antialias
-from facegpt_model.rendering.topology import mean_edge_length, vertex_normals
+from facegpt_model.rendering.topology import mean_edge_length, topology_of, vertex_normals
 from facegpt_model.rendering.visibility import NumbaVisibility, TorchVisibility
 
 
@@ -61,6 +61,7 @@ def render(
     Raises ValueError for shapes that do not fit and for numbers that are not finite.
     """
     _check(vertices, colours, view)
+    topology_of(triangles, vertices.shape[1])
     batch = vertices.shape[0]
     height, width = view.image_size
     visibility = visibility or (NumbaVisibility() if vertices.device.type == "cpu" else TorchVisibility())
@@ -83,7 +84,9 @@ def render(
     depth_map = picture(depth)
     if smooth_edges:
         surface = torch.where(ids < 0, torch.inf, depth_map[..., 0].detach())
-        rgba = antialias(rgba, screen, surface, triangles, mean_edge_length(vertices.detach(), triangles))
+        pixel_mm = screen[..., 2].detach().mean(dim=1).clamp_min(NEAR_MM) / view.focal.detach().to(screen)
+        detail_mm = mean_edge_length(vertices.detach(), triangles) + pixel_mm
+        rgba = antialias(rgba, screen, surface, triangles, detail_mm)
     mask = rgba[..., 3:].permute(0, 3, 1, 2)
     image = rgba[..., :3].permute(0, 3, 1, 2)
     if background is not None:

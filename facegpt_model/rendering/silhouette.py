@@ -18,8 +18,8 @@ from torch import Tensor
 from facegpt_model.rendering.cameras import NEAR_MM
 from facegpt_model.rendering.topology import Topology, topology_of
 
-OWN_SURFACE = 3.0  # edge lengths within which the front pixel counts as the edge's own surface
-BEHIND = 0.02  # edge lengths by which the other pixel must lie behind the edge
+OWN_SURFACE = 3.0  # details within which the front pixel counts as the edge's own surface
+BEHIND = 0.02  # details by which the other pixel must lie behind the edge
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,12 @@ class _Outline:
     side: Tensor
 
 
-def antialias(pixels: Tensor, screen: Tensor, depth: Tensor, triangles: Tensor, edge_mm: Tensor) -> Tensor:
+def antialias(pixels: Tensor, screen: Tensor, depth: Tensor, triangles: Tensor, detail_mm: Tensor) -> Tensor:
     """(B, H, W, C) pixels with outlines blended by exact edge position.
 
     screen: (B, V, 3) pixel x, y and depth; depth: (B, H, W) without gradient, infinite for
-    background; edge_mm: (B,) mean edge length, the scale of the depth tests.
+    background; detail_mm: (B,) mean edge length plus the size of a pixel at the mesh, the
+    scale of the depth tests.
     Differentiable to pixels and screen.
     """
     shape = pixels.shape
@@ -45,7 +46,7 @@ def antialias(pixels: Tensor, screen: Tensor, depth: Tensor, triangles: Tensor, 
         outline = _outline(screen.detach(), topology_of(triangles, screen.shape[1]), triangles)
     targets, changes = [], []
     for axis in (0, 1):
-        target, change = _blend(axis, flat, screen.reshape(-1, 3), depth, outline, edge_mm)
+        target, change = _blend(axis, flat, screen.reshape(-1, 3), depth, outline, detail_mm)
         targets.append(target)
         changes.append(change)
     return flat.index_add(0, torch.cat(targets), torch.cat(changes)).view(shape)
@@ -87,11 +88,11 @@ class _Crossings:
 
 
 def _blend(
-    axis: int, flat: Tensor, points: Tensor, depth: Tensor, outline: _Outline, edge_mm: Tensor
+    axis: int, flat: Tensor, points: Tensor, depth: Tensor, outline: _Outline, detail_mm: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Pixels to change and by how much, for the edges nearer to perpendicular to this axis."""
     with torch.no_grad():
-        found = _crossings(axis, points.detach(), depth, outline, edge_mm)
+        found = _crossings(axis, points.detach(), depth, outline, detail_mm)
     start = points.index_select(0, found.start)
     end = points.index_select(0, found.end)
     along = (found.line - start[:, 1 - axis]) / (end[:, 1 - axis] - start[:, 1 - axis])
@@ -103,7 +104,7 @@ def _blend(
     return target, beyond.abs()[:, None] * (flat.index_select(0, source) - flat.index_select(0, target))
 
 
-def _crossings(axis: int, points: Tensor, depth: Tensor, outline: _Outline, edge_mm: Tensor) -> _Crossings:
+def _crossings(axis: int, points: Tensor, depth: Tensor, outline: _Outline, detail_mm: Tensor) -> _Crossings:
     height, width = depth.shape[1:]
     along_size, line_count = (width, height) if axis == 0 else (height, width)
     other = 1 - axis
@@ -136,7 +137,7 @@ def _crossings(axis: int, points: Tensor, depth: Tensor, outline: _Outline, edge
     front, back = torch.where(lower_is_back, upper, lower), torch.where(lower_is_back, lower, upper)
 
     picture = outline.picture[edge]
-    scale = edge_mm[picture]
+    scale = detail_mm[picture]
 
     def pixel(position: Tensor) -> Tensor:
         y, x = (row, position) if axis == 0 else (position, row)
