@@ -1,0 +1,139 @@
+"""One face as a mesh, and plain mesh files: OBJ and PLY.
+
+Vertices are millimetres in the head frame (x to the person's left, y up, z out of the
+face); colours are linear RGB here and sRGB in OBJ and PLY, which is what their readers
+expect. glTF, which also holds the expressions, is written by gltf.py.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from facegpt_model.face import FaceCode
+from facegpt_model.morphable.base import MorphableModel
+from facegpt_model.rendering.topology import vertex_normals
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """A face with its current expression, and what it takes to change that expression.
+
+    vertices:      (V, 3) float32 mm, expression applied
+    normals:       (V, 3) float32 unit normals of these vertices
+    colours:       (V, 3) float32 linear RGB in [0, 1]
+    triangles:     (T, 3) int64, counter-clockwise from outside
+    part:          (T,) int64 index into part_names
+    morph_targets: name -> (V, 3) float32 mm, displacement from neutral at weight 1
+    morph_weights: name -> weight of that target in `vertices`
+    """
+
+    vertices: Floats
+    normals: Floats
+    colours: Floats
+    triangles: NDArray[np.int64]
+    part: NDArray[np.int64]
+    part_names: tuple[str, ...]
+    morph_targets: dict[str, Floats]
+    morph_weights: dict[str, float]
+
+    def neutral_vertices(self) -> Floats:
+        """(V, 3) mm without expression."""
+        neutral = self.vertices.astype(np.float64)
+        for name, displacement in self.morph_targets.items():
+            neutral = neutral - self.morph_weights[name] * displacement
+        return neutral.astype(np.float32)
+
+    def write_obj(self, path: Path) -> None:
+        """Wavefront OBJ in millimetres with normals, sRGB vertex colours and a group per part."""
+        lines = ["# FaceGPT face; millimetres; x to the person's left, y up, z out of the face"]
+        for place, colour in zip(self.vertices, srgb(self.colours), strict=True):
+            lines.append("v " + " ".join(f"{v:.4f}" for v in (*place, *colour)))
+        lines += ["vn " + " ".join(f"{v:.4f}" for v in normal) for normal in self.normals]
+        for index, name in enumerate(self.part_names):
+            corners = self.triangles[self.part == index] + 1
+            if len(corners):
+                lines.append(f"g {name}")
+                lines += ["f " + " ".join(f"{c}//{c}" for c in triangle) for triangle in corners]
+        save_bytes(path, ("\n".join(lines) + "\n").encode())
+
+    def write_ply(self, path: Path) -> None:
+        """Binary little-endian PLY in millimetres with normals and sRGB vertex colours."""
+        header = "\n".join(
+            [
+                "ply",
+                "format binary_little_endian 1.0",
+                "comment FaceGPT face; millimetres; x to the person's left, y up, z out of the face",
+                f"element vertex {len(self.vertices)}",
+                *(f"property float {name}" for name in ("x", "y", "z", "nx", "ny", "nz")),
+                *(f"property uchar {name}" for name in ("red", "green", "blue")),
+                f"element face {len(self.triangles)}",
+                "property list uchar int vertex_indices",
+                "end_header\n",
+            ]
+        )
+        rows = np.zeros(len(self.vertices), dtype=[("place", "<f4", 6), ("colour", "u1", 3)])
+        rows["place"] = np.hstack([self.vertices, self.normals])
+        rows["colour"] = np.round(srgb(self.colours) * 255)
+        faces = np.zeros(len(self.triangles), dtype=[("count", "u1"), ("corners", "<i4", 3)])
+        faces["count"], faces["corners"] = 3, self.triangles
+        save_bytes(path, header.encode() + rows.tobytes() + faces.tobytes())
+
+
+def mesh_of(model: MorphableModel, code: FaceCode) -> Mesh:
+    """The mesh of one face, with every expression of the model as a morph target.
+
+    Raises ValueError unless the code holds exactly one face, BasisMismatch for a code of
+    another model.
+    """
+    if code.batch_size != 1:
+        raise ValueError(f"a mesh shows one face, but the code holds {code.batch_size}; take code[index]")
+    count = len(model.expression_names)
+    with torch.no_grad():
+        vertices = model.vertices(code)
+        neutral = model.vertices(code.neutral())
+        one_each = replace(
+            code,
+            identity=code.identity.expand(count, -1),
+            albedo=code.albedo.expand(count, -1),
+            joints=torch.zeros_like(code.joints).expand(count, -1, -1),
+            expression=torch.eye(count).to(code.expression),
+        )
+        displacements = (model.vertices(one_each) - neutral).float().numpy()
+        normals = vertex_normals(vertices, model.triangles)
+        colours = model.albedo(code)
+    return Mesh(
+        vertices=vertices[0].float().numpy(),
+        normals=normals[0].float().numpy(),
+        colours=colours[0].float().clamp(0, 1).numpy(),
+        triangles=model.triangles.numpy().astype(np.int64),
+        part=model.part.numpy().astype(np.int64),
+        part_names=tuple(model.part_names),
+        morph_targets=dict(zip(model.expression_names, displacements, strict=True)),
+        morph_weights=dict(zip(model.expression_names, code.expression[0].tolist(), strict=True)),
+    )
+
+
+def srgb(linear: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Linear RGB, clipped to [0, 1], as sRGB in [0, 1] (IEC 61966-2-1)."""
+    clipped = np.clip(linear, 0, 1)
+    return np.where(clipped <= 0.0031308, 12.92 * clipped, 1.055 * clipped ** (1 / 2.4) - 0.055)
+
+
+def save_bytes(path: Path, payload: bytes) -> None:
+    """Write a whole file or none: a temporary file beside it takes its place at the end."""
+    path = Path(path)
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        part.write_bytes(payload)
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

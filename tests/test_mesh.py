@@ -1,0 +1,259 @@
+"""Meshes and their files: OBJ, PLY, and a strict reading of the GLB by the specification."""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from facegpt_model.face import FaceCode
+from facegpt_model.gltf import glb_bytes, write_glb
+from facegpt_model.layout import CodeLayout
+from facegpt_model.mesh import Mesh, mesh_of, save_bytes, srgb
+
+
+class TinyModel:
+    """An octahedron of skin with a tetrahedron for an eye: linear, three expressions."""
+
+    basis = "tiny@1"
+    layout = CodeLayout("tiny@1", 2, 3, 1)
+    expression_names = ("jawOpen", "mouthSmileLeft", "eyeLookUpLeft")
+    part_names = ("skin", "eyes", "unused")
+
+    def __init__(self) -> None:
+        octahedron = (
+            torch.tensor([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1]]) * 90.0
+        )
+        eye = torch.tensor([[20.0, 20, 95], [30, 20, 95], [25, 30, 95], [25, 25, 85]])
+        self.mean = torch.cat([octahedron, eye])
+        skin = [[4, 0, 2], [4, 2, 1], [4, 1, 3], [4, 3, 0], [5, 2, 0], [5, 1, 2], [5, 3, 1], [5, 0, 3]]
+        ball = [[6, 7, 8], [6, 9, 7], [7, 9, 8], [8, 9, 6]]
+        self.triangles = torch.tensor(skin + ball)
+        self.part = torch.tensor([0] * 8 + [1] * 4)
+        self.directions = torch.zeros(5, 10, 3)
+        self.directions[0, :, 0] = self.mean[:, 0] * 0.05
+        self.directions[1, :, 1] = self.mean[:, 1] * 0.05
+        self.directions[2, 3] = torch.tensor([0.0, -12.0, 2.0])
+        self.directions[3, :6] = torch.randn(6, 3, generator=torch.Generator().manual_seed(1)) * 4
+        self.directions[4, 6:, 1] = 3.0
+
+    def vertices(self, code: FaceCode) -> Tensor:
+        weights = torch.cat([code.identity, code.expression], dim=1)
+        return self.mean + torch.einsum("bk,kvx->bvx", weights, self.directions)
+
+    def albedo(self, code: FaceCode) -> Tensor:
+        return torch.linspace(0, 1, 30).view(1, 10, 3) * (1 + 0 * code.albedo[:, :, None])
+
+    def landmarks68(self, vertices: Tensor) -> Tensor:
+        return vertices[:, :1].expand(-1, 68, -1)
+
+
+def tiny_code(faces: int = 1) -> FaceCode:
+    expression = torch.tensor([[0.5, 0.25, 0.0]]).expand(faces, -1)
+    return FaceCode(torch.ones(faces, 2), expression, torch.zeros(faces, 1), "tiny@1")
+
+
+@pytest.fixture
+def mesh() -> Mesh:
+    return mesh_of(TinyModel(), tiny_code())
+
+
+SIZES = {5121: 1, 5123: 2, 5125: 4, 5126: 4}
+TYPES = {5121: "u1", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
+WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
+
+
+class Glb:
+    """A GLB taken apart by the letter of the specification; every departure is an assertion."""
+
+    def __init__(self, data: bytes) -> None:
+        magic, version, size = struct.unpack_from("<4sII", data)
+        assert (magic, version, size) == (b"glTF", 2, len(data))
+        length, kind = struct.unpack_from("<I4s", data, 12)
+        assert kind == b"JSON" and length % 4 == 0
+        self.document: dict[str, Any] = json.loads(data[20 : 20 + length])
+        binary_length, kind = struct.unpack_from("<I4s", data, 20 + length)
+        assert kind == b"BIN\0" and binary_length % 4 == 0 and 28 + length + binary_length == len(data)
+        self.binary = data[28 + length :]
+        assert self.document["asset"]["version"] == "2.0"
+        (buffer,) = self.document["buffers"]
+        assert 0 <= len(self.binary) - buffer["byteLength"] <= 3
+        ends = 0
+        for view in self.document["bufferViews"]:
+            assert view["buffer"] == 0 and view["byteLength"] > 0 and view["byteOffset"] >= ends
+            ends = view["byteOffset"] + view["byteLength"]
+            assert ends <= buffer["byteLength"]
+        self.check_mesh()
+
+    def read(self, index: int) -> np.ndarray:
+        accessor = self.document["accessors"][index]
+        width = WIDTHS[accessor["type"]]
+        rows = np.zeros((accessor["count"], width), np.float64)
+        if "bufferView" in accessor:
+            rows = self.read_view(accessor["bufferView"], accessor["componentType"], accessor["count"], width)
+        if "sparse" in accessor:
+            sparse = accessor["sparse"]
+            places = self.read_view(
+                sparse["indices"]["bufferView"], sparse["indices"]["componentType"], sparse["count"], 1
+            )[:, 0].astype(int)
+            assert (np.diff(places) > 0).all() and places[-1] < len(rows)
+            for part in ("indices", "values"):
+                assert "target" not in self.document["bufferViews"][sparse[part]["bufferView"]]
+            rows = rows.copy()
+            rows[places] = self.read_view(
+                sparse["values"]["bufferView"], accessor["componentType"], sparse["count"], width
+            )
+        if "min" in accessor:
+            np.testing.assert_array_equal(rows.min(axis=0), accessor["min"])
+            np.testing.assert_array_equal(rows.max(axis=0), accessor["max"])
+        assert np.isfinite(rows).all()
+        return rows
+
+    def read_view(self, view_index: int, component: int, count: int, width: int) -> np.ndarray:
+        view = self.document["bufferViews"][view_index]
+        assert view["byteOffset"] % SIZES[component] == 0
+        assert view["byteLength"] == count * width * SIZES[component]
+        flat = np.frombuffer(self.binary, TYPES[component], count * width, view["byteOffset"])
+        return flat.reshape(count, width).astype(np.float64)
+
+    def check_mesh(self) -> None:
+        (mesh,) = self.document["meshes"]
+        names = mesh.get("extras", {}).get("targetNames", [])
+        assert len(set(names)) == len(names) == len(mesh.get("weights", []))
+        for primitive in mesh["primitives"]:
+            attributes = primitive["attributes"]
+            count = self.document["accessors"][attributes["POSITION"]]["count"]
+            assert "min" in self.document["accessors"][attributes["POSITION"]]
+            for index in attributes.values():
+                accessor = self.document["accessors"][index]
+                assert accessor["count"] == count
+                assert self.document["bufferViews"][accessor["bufferView"]]["target"] == 34962
+            normals = self.read(attributes["NORMAL"])
+            np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1, atol=1e-4)
+            colours = self.read(attributes["COLOR_0"])
+            assert colours.min() >= 0 and colours.max() <= 1
+            indices = self.read(primitive["indices"])
+            assert len(indices) % 3 == 0 and indices.max() == count - 1
+            assert (
+                self.document["bufferViews"][self.document["accessors"][primitive["indices"]]["bufferView"]][
+                    "target"
+                ]
+                == 34963
+            )
+            assert primitive["material"] < len(self.document["materials"])
+            assert len(primitive.get("targets", [])) == len(names)
+            for target in primitive.get("targets", []):
+                assert set(target) == {"POSITION", "NORMAL"}
+                assert "min" in self.document["accessors"][target["POSITION"]]
+                for index in target.values():
+                    assert len(self.read(index)) == count
+
+
+def test_the_mesh_is_the_models_face_with_its_expression(mesh: Mesh) -> None:
+    model = TinyModel()
+    np.testing.assert_allclose(mesh.vertices, model.vertices(tiny_code())[0].numpy(), atol=1e-4)
+    neutral = model.vertices(tiny_code().neutral())[0].numpy()
+    np.testing.assert_allclose(mesh.neutral_vertices(), neutral, atol=1e-4)
+    np.testing.assert_allclose(mesh.morph_targets["jawOpen"], model.directions[2].numpy(), atol=1e-4)
+    assert mesh.morph_weights == {"jawOpen": 0.5, "mouthSmileLeft": 0.25, "eyeLookUpLeft": 0.0}
+    outward = (mesh.normals[:6] * mesh.vertices[:6]).sum(axis=1)
+    assert (outward > 0).all()
+
+
+def test_a_mesh_shows_one_face(mesh: Mesh) -> None:
+    with pytest.raises(ValueError, match="one face, but the code holds 2"):
+        mesh_of(TinyModel(), tiny_code(2))
+
+
+def test_glb_round_trip(mesh: Mesh, tmp_path: Path) -> None:
+    path = tmp_path / "face.glb"
+    write_glb(mesh, path)
+    glb = Glb(path.read_bytes())
+    (written,) = glb.document["meshes"]
+    assert written["extras"]["targetNames"] == list(TinyModel.expression_names)
+    assert written["weights"] == [0.5, 0.25, 0.0]
+    assert [material["name"] for material in glb.document["materials"]] == ["skin", "eyes"]
+    used = [np.arange(6), np.arange(6, 10)]
+    for primitive, vertices in zip(written["primitives"], used, strict=True):
+        positions = glb.read(primitive["attributes"]["POSITION"])
+        np.testing.assert_allclose(positions * 1000, mesh.neutral_vertices()[vertices], atol=1e-3)
+        np.testing.assert_allclose(
+            glb.read(primitive["attributes"]["COLOR_0"]), mesh.colours[vertices], atol=1e-6
+        )
+        corners = glb.read(primitive["indices"])[:, 0].astype(int).reshape(-1, 3)
+        part = 0 if len(vertices) == 6 else 1
+        np.testing.assert_array_equal(vertices[corners], mesh.triangles[mesh.part == part])
+        for name, target in zip(written["extras"]["targetNames"], primitive["targets"], strict=True):
+            moved = glb.read(target["POSITION"]) * 1000
+            np.testing.assert_allclose(moved, mesh.morph_targets[name][vertices], atol=1e-3)
+
+
+def test_morphed_normals_are_those_of_the_morphed_mesh(mesh: Mesh) -> None:
+    glb = Glb(glb_bytes(mesh))
+    smiling = replace(tiny_code(), expression=torch.tensor([[0.0, 1.0, 0.0]]))
+    expected = mesh_of(TinyModel(), smiling).normals[:6]
+    skin = glb.document["meshes"][0]["primitives"][0]
+    turned = glb.read(skin["attributes"]["NORMAL"]) + glb.read(skin["targets"][1]["NORMAL"])
+    np.testing.assert_allclose(turned, expected, atol=2e-3)
+
+
+def test_targets_that_move_little_are_sparse_and_those_that_move_nothing_take_no_bytes(mesh: Mesh) -> None:
+    glb = Glb(glb_bytes(mesh))
+    skin, eyes = glb.document["meshes"][0]["primitives"]
+    accessors = glb.document["accessors"]
+    assert "sparse" in accessors[skin["targets"][0]["POSITION"]]
+    assert "bufferView" in accessors[skin["targets"][1]["POSITION"]]
+    nothing = accessors[eyes["targets"][0]["POSITION"]]
+    assert "sparse" not in nothing and "bufferView" not in nothing
+
+
+def test_a_mesh_without_expressions_is_a_valid_file(mesh: Mesh) -> None:
+    plain = replace(mesh, morph_targets={}, morph_weights={})
+    assert "weights" not in Glb(glb_bytes(plain)).document["meshes"][0]
+
+
+def test_obj_counts_groups_and_colours(mesh: Mesh, tmp_path: Path) -> None:
+    mesh.write_obj(tmp_path / "face.obj")
+    lines = (tmp_path / "face.obj").read_text().splitlines()
+    rows = {
+        kind: [line.split()[1:] for line in lines if line.split()[0] == kind]
+        for kind in ("v", "vn", "f", "g")
+    }
+    assert [len(rows[kind]) for kind in ("v", "vn", "f", "g")] == [10, 10, 12, 2]
+    first = np.array(rows["v"], float)
+    np.testing.assert_allclose(first[:, :3], mesh.vertices, atol=1e-3)
+    np.testing.assert_allclose(first[:, 3:], srgb(mesh.colours), atol=1e-3)
+    faces = np.array([[int(c.split("//")[0]) - 1 for c in face] for face in rows["f"]])
+    np.testing.assert_array_equal(faces, mesh.triangles)
+
+
+def test_ply_reads_back(mesh: Mesh, tmp_path: Path) -> None:
+    mesh.write_ply(tmp_path / "face.ply")
+    header, body = (tmp_path / "face.ply").read_bytes().split(b"end_header\n")
+    assert b"element vertex 10\n" in header and b"element face 12\n" in header
+    assert len(body) == 10 * (24 + 3) + 12 * (1 + 12)
+    place = np.frombuffer(body, [("place", "<f4", 6), ("colour", "u1", 3)], 10)
+    np.testing.assert_allclose(place["place"][:, :3], mesh.vertices, atol=1e-5)
+    np.testing.assert_allclose(place["colour"], srgb(mesh.colours) * 255, atol=0.51)
+    faces = np.frombuffer(body, [("count", "u1"), ("corners", "<i4", 3)], 12, offset=270)
+    np.testing.assert_array_equal(faces["corners"], mesh.triangles)
+
+
+def test_srgb_known_values() -> None:
+    np.testing.assert_allclose(srgb(np.array([0.0, 0.21404, 1.0, 2.0])), [0, 0.5, 1, 1], atol=1e-4)
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:
+    path = tmp_path / "face.obj"
+    save_bytes(path, b"old")
+    with pytest.raises(TypeError):
+        save_bytes(path, "not bytes")  # type: ignore[arg-type]
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+    assert path.stat().st_mode & 0o400
