@@ -1,0 +1,98 @@
+"""The three files of one face: face-N.json (its numbers), .png (its picture), .glb (its mesh).
+
+The JSON is the record of layout.py plus `handle`, `parent`, `made_by`, `speculative`,
+`description` (words), `landmarks68` and `landmarks68_neutral` (68 x 3, millimetres, head
+frame: x to the person's left, y up, z out of the face) and `measurements` (name to
+millimetres, neutral face). It is written last: a face exists once its JSON does.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from facegpt_model.rendering.still import render_still
+
+from facegpt_model import gltf, layout, mesh
+from facegpt_model.face import FaceEstimate
+from tools.errors import ToolError
+from tools.studio import Studio
+from tools.writing import write_text, write_through
+
+PICTURE_SIZE = 512  # pixels, width and height of face-N.png
+
+
+@dataclass(frozen=True)
+class Face:
+    """A face of the conversation and where it came from.
+
+    speculative: made from words or by an edit, so not what any photo shows
+    made_by: the request that made it, as {"tool": name, ...}
+    """
+
+    handle: str
+    estimate: FaceEstimate
+    parent: str | None
+    made_by: dict[str, Any]
+    speculative: bool
+    description: str = ""
+
+
+def write_face(folder: Path, face: Face, studio: Studio) -> dict[str, Any]:
+    """Write the three files and return the record; ToolError if the disk refuses."""
+    record = face_record(face, studio)
+    picture = render_still(studio.head, face.estimate.code, size=PICTURE_SIZE)
+    write_through(folder / f"{face.handle}.png", picture.save)
+    surface = mesh.mesh_of(studio.head, face.estimate.code)
+    write_through(folder / f"{face.handle}.glb", lambda path: gltf.write_glb(surface, path))
+    write_text(folder / f"{face.handle}.json", layout.dumps(record))
+    return record
+
+
+def face_record(face: Face, studio: Studio) -> dict[str, Any]:
+    """Everything face-N.json holds."""
+    code = face.estimate.code
+    return {
+        **layout.to_record(face.estimate),
+        "handle": face.handle,
+        "parent": face.parent,
+        "made_by": face.made_by,
+        "speculative": face.speculative,
+        "description": studio.axes.describe(code),
+        "measurements": studio.measurements(code),
+        "landmarks68": _points(studio, face.estimate, expression=True),
+        "landmarks68_neutral": _points(studio, face.estimate, expression=False),
+    }
+
+
+def read_face(path: Path, studio: Studio) -> Face:
+    """The face of a JSON file; ToolError if it is not one or belongs to another head model."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        estimate = layout.from_record(record)
+    except FileNotFoundError as error:
+        raise ToolError(f"there is no file {path}; give a face-N.json that FaceGPT wrote") from error
+    except OSError as error:
+        raise ToolError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ToolError(f"{path} is not a text file; give a face-N.json that FaceGPT wrote") from error
+    except json.JSONDecodeError as error:
+        raise ToolError(f"{path} is not valid JSON (line {error.lineno}): {error.msg}") from error
+    except (layout.BadRecord, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ToolError(f"{path}: {error}") from error
+    studio.require_basis(estimate.code, str(path))
+    return Face(
+        handle=str(record.get("handle") or path.stem),
+        estimate=estimate,
+        parent=record.get("parent"),
+        made_by=record.get("made_by") or {},
+        speculative=bool(record.get("speculative", True)),
+        description=str(record.get("description") or ""),
+    )
+
+
+def _points(studio: Studio, estimate: FaceEstimate, expression: bool) -> list[list[float]]:
+    points = studio.landmarks68(estimate.code if expression else estimate.code.neutral())
+    return [[round(float(value), 3) for value in point] for point in points]

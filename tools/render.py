@@ -1,0 +1,44 @@
+"""Render: a still picture of a face from a side, with a transparent background."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from facegpt_model.rendering.still import render_still
+from pydantic import BaseModel, Field
+
+from facegpt_model.face import FaceEstimate
+from tools.outcome import Outcome
+from tools.studio import Studio
+from tools.workspace import Workspace
+from tools.writing import write_through
+
+
+class RenderRequest(BaseModel, extra="forbid"):
+    """Draw a picture of a face from another side."""
+
+    face: str = Field(
+        default="",
+        description="handle of the face, empty for the current one",
+    )
+    yaw: int = Field(default=0, ge=-90, le=90, description="degrees; positive turns to the person's left")
+    pitch: int = Field(default=0, ge=-45, le=45, description="degrees; positive looks up")
+    size: int = Field(default=512, ge=64, le=2048, description="pixels, width and height")
+
+
+def render(request: RenderRequest, workspace: Workspace) -> Outcome:
+    """Write face-N-yaw+30.png or alike into the workspace and name it."""
+    face = workspace.face(request.face)
+    pitch = f"-pitch{request.pitch:+d}" if request.pitch else ""
+    path = workspace.folder / f"{face.handle}-yaw{request.yaw:+d}{pitch}.png"
+    render_to(face.estimate, workspace.studio, path, request)
+    text = f"{path.name}: {face.handle} turned by {request.yaw} degrees, {request.size} pixels"
+    return Outcome(text, files=(path.name,))
+
+
+def render_to(estimate: FaceEstimate, studio: Studio, path: Path, request: RenderRequest) -> Path:
+    """The picture of one face as a file; the suffix chooses the format."""
+    picture = render_still(
+        studio.head, estimate.code, yaw_deg=request.yaw, pitch_deg=request.pitch, size=request.size
+    )
+    return write_through(path, picture.save)
