@@ -1,0 +1,47 @@
+"""The facegpt command: every verb of the house, offline, one sentence for what goes wrong.
+
+Commands import what they need when they run, so that `facegpt --help` is quick.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ui import commands_chat, commands_faces, commands_system
+from ui.errors import OneSentenceErrors
+from ui.startup import prepare
+
+app = typer.Typer(
+    name="facegpt",
+    cls=OneSentenceErrors,
+    help="A chat in which faces are things you can make and hold.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def start(
+    threads: Annotated[
+        int, typer.Option(envvar="FACEGPT_THREADS", min=1, max=256, help="processor threads for the model")
+    ] = 1,
+) -> None:
+    """A chat in which faces are things you can make and hold: words and photos become 3D faces."""
+    prepare(threads)
+
+
+for room in (commands_chat, commands_faces, commands_system):
+    room.register(app)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app(prog_name="facegpt")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""Commands that make and look at faces without a conversation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+FaceFile = Annotated[Path, typer.Argument(metavar="FACE.json", help="a face-N.json that FaceGPT wrote")]
+OutFolder = Annotated[Path, typer.Option("--out", help="folder for face-N.json, .png and .glb")]
+Checkpoint = Annotated[Path | None, typer.Option(help="folder of another FaceGPT checkpoint")]
+
+
+def imagine(
+    text: Annotated[str, typer.Argument(help="what the person looks like, in words")],
+    out: OutFolder = Path("out"),
+    variants: Annotated[int, typer.Option(min=1, help="how many faces; today only 1")] = 1,
+    seed: Annotated[int | None, typer.Option(help="seed of whatever is drawn at random")] = None,
+    checkpoint: Checkpoint = None,
+) -> None:
+    """Make a face from a description in words."""
+    from tools.errors import ToolError
+    from tools.imagine import ImagineRequest, checked_text
+    from tools.imagine import imagine as make
+    from tools.workspace import Workspace
+    from ui.services import open_backend, tell
+
+    if variants > 1:
+        raise ToolError(
+            "several variants arrive with the variants sampler; today one text gives one face, "
+            "so leave out --variants"
+        )
+    checked_text(text)
+    workspace = Workspace(out)
+    backend = open_backend(checkpoint)
+    if seed is not None:
+        import torch
+
+        torch.manual_seed(seed)
+    tell(make(ImagineRequest(text=text), workspace, backend), workspace)
+
+
+def reconstruct(
+    photos: Annotated[
+        list[Path], typer.Argument(metavar="PHOTO...", help="pictures, or folders of pictures")
+    ],
+    out: OutFolder = Path("out"),
+) -> None:
+    """Turn each PHOTO into a 3D face, with an overlay picture; failures do not stop a batch."""
+    from rich.console import Console
+
+    from tools.errors import ToolError
+    from tools.reconstruct import photos_in, reconstruct_many
+    from tools.workspace import Workspace
+    from ui.console import Progress
+    from ui.services import tell
+
+    found = photos_in(photos)
+    workspace = Workspace(out)
+    failures = []
+    with Progress(Console(highlight=False, stderr=True)) as progress:
+        for number, result in enumerate(reconstruct_many(found, workspace, progress), start=1):
+            progress.done()
+            if len(found) > 1:
+                typer.echo(f"{number} of {len(found)}")
+            if result.outcome:
+                tell(result.outcome, workspace)
+            else:
+                failures.append(result)
+                typer.echo(f"failed: {result.error}", err=len(found) > 1)
+    if len(found) == 1 and failures:
+        raise ToolError(failures[0].error)
+    if failures:
+        listed = "".join(f"\n  {failure.photo}: {failure.error}" for failure in failures)
+        raise ToolError(f"{len(failures)} of {len(found)} photos gave no face:{listed}")
+
+
+def edit(
+    face: FaceFile,
+    text: Annotated[str, typer.Argument(help="what to change, in words")] = "",
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SLIDER=+0.5", help="move a slider by -1..1; may be repeated"),
+    ] = None,
+    out: OutFolder = Path("out"),
+    checkpoint: Checkpoint = None,
+) -> None:
+    """Change a face by sliders or in words; makes a new face."""
+    from tools.edit import edit as make
+    from tools.edit import parse_changes
+    from tools.errors import ToolError
+    from tools.imagine import checked_text
+    from tools.workspace import Workspace
+    from ui.services import open_backend, tell
+
+    if not changes and not text:
+        raise ToolError(
+            "say what to change, as words ('make the nose broader') or as --set 'nose width=+0.5'"
+        )
+    request = parse_changes(changes) if changes else None
+    words = checked_text(text) if text else ""
+    workspace = Workspace(out)
+    handle = workspace.bring(face).handle
+    if request:
+        outcome = make(request.model_copy(update={"face": handle}), workspace)
+        tell(outcome, workspace)
+        handle = outcome.faces[-1]
+    if words:
+        from agent.one_call import edit_in_words
+
+        tell(edit_in_words(words, handle, workspace, open_backend(checkpoint)), workspace)
+
+
+def render(
+    face: FaceFile,
+    out: Annotated[Path, typer.Option("--out", help="picture to write, such as face.png")],
+    yaw: Annotated[int, typer.Option(min=-90, max=90, help="degrees, positive to the person's left")] = 0,
+    pitch: Annotated[int, typer.Option(min=-45, max=45, help="degrees, positive looks up")] = 0,
+    size: Annotated[int, typer.Option(min=64, max=2048, help="pixels, width and height")] = 512,
+) -> None:
+    """Draw a face from a side."""
+    from tools.face_files import read_face
+    from tools.render import RenderRequest, render_to
+    from tools.studio import open_studio
+
+    studio = open_studio()
+    source = read_face(face, studio)
+    render_to(source.estimate, studio, out, RenderRequest(yaw=yaw, pitch=pitch, size=size))
+    typer.echo(f"{out}: {size} x {size} pixels")
+
+
+def describe(face: FaceFile) -> None:
+    """Say in words and millimetres what a face looks like."""
+    from tools.describe import words_of
+    from tools.face_files import read_face
+    from tools.studio import open_studio
+
+    studio = open_studio()
+    typer.echo(words_of(read_face(face, studio), studio))
+
+
+def export(
+    face: FaceFile,
+    out: Annotated[Path, typer.Option("--out", help="file to write: .glb, .obj, .ply or .png")],
+) -> None:
+    """Write a face for other programs; the suffix chooses the format."""
+    from tools.export import export_to
+    from tools.face_files import read_face
+    from tools.studio import open_studio
+
+    studio = open_studio()
+    typer.echo(export_to(read_face(face, studio).estimate, studio, out))
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the application."""
+    for command in (imagine, reconstruct, edit, render, describe, export):
+        app.command()(command)
