@@ -1,0 +1,170 @@
+"""OpenHead: the default head model, built from CC0 MakeHuman data and shipped as one npz.
+
+Lengths are millimetres; x to the person's left, y up, z out of the face; the origin is
+the centroid of the MediaPipe points of the mean face, on the middle plane. Colours are
+linear RGB. How the file is made: facegpt_model/morphable/build and docs/head_model.md.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from facegpt_model.face import FaceCode
+from facegpt_model.layout import CodeLayout
+from facegpt_model.morphable.linear import blend, check_code
+
+BASIS = "openhead@1"
+SAMPLE_LIMIT = 2.5  # standard deviations; beyond it teeth and lips begin to cross
+COLOUR_FLOOR = 0.004  # no surface is blacker than this
+
+
+class OpenHead(nn.Module):
+    """The head as a torch module; it holds buffers only, nothing to train.
+
+    V vertices, T triangles, U texture corners, K identity components, R regions of colour.
+
+    triangles, triangles_uv: (T, 3) int64; part: (T,) int64 index into part_names
+    uv: (U, 2) in [0, 1], v up; mirror: (V,) int64 vertex on the other side of the face
+    target_identity: (N, K) standard deviations that make the word target_names[n] at weight 1
+    target_fidelity: (N,) share of that word's shape the components can express
+    region_masks: (R, S, S) uint8, row 0 is v = 1; region_weights: (V, R), rows sum to 1
+    """
+
+    basis = BASIS
+    mean: Tensor
+    identity_basis: Tensor
+    expression_basis: Tensor
+    triangles: Tensor
+    triangles_uv: Tensor
+    uv: Tensor
+    part: Tensor
+    mirror: Tensor
+    ibug68: Tensor
+    mediapipe468: Tensor
+    target_identity: Tensor
+    target_fidelity: Tensor
+    region_masks: Tensor
+    region_weights: Tensor
+    region_colour_mean: Tensor
+    region_colour_basis: Tensor
+    region_gain: Tensor
+    region_veil: Tensor
+    region_veil_mean: Tensor
+    region_veil_basis: Tensor
+    region_cover_mean: Tensor
+    region_cover_basis: Tensor
+    region_under: Tensor
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Load the shipped file, or another one of the same make."""
+        super().__init__()
+        source = path if path is not None else files("facegpt_model.morphable") / "openhead1.npz"
+        with source.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+            self._take(dict(stored))
+
+    def _take(self, stored: dict[str, np.ndarray[Any, Any]]) -> None:
+        def keep(name: str, array: np.ndarray[Any, Any], dtype: torch.dtype) -> None:
+            self.register_buffer(
+                name, torch.from_numpy(np.ascontiguousarray(array)).to(dtype), persistent=False
+            )
+
+        def names(key: str) -> tuple[str, ...]:
+            return tuple(str(name) for name in stored[key])
+
+        self.about: dict[str, Any] = json.loads(str(stored["about"]))
+        self.expression_names = names("expression_names")
+        self.part_names = names("part_names")
+        self.target_names = names("target_names")
+        self.albedo_names = names("albedo_names")
+        self.region_names = names("region_names")
+        keep("mean", stored["mean"], torch.float32)
+        keep("identity_basis", stored["identity"].astype(np.float32), torch.float32)
+        keep("expression_basis", stored["expression"].astype(np.float32), torch.float32)
+        for key in ("triangles", "triangles_uv", "part", "mirror", "ibug68", "mediapipe468", "region_under"):
+            keep(key, stored[key].astype(np.int64), torch.int64)
+        for key in ("uv", "target_identity", "target_fidelity"):
+            keep(key, stored[key].astype(np.float32), torch.float32)
+        for key in [key for key in stored if key.startswith("region_colour") or key == "region_gain"]:
+            keep(key, stored[key], torch.float32)
+        for key in [key for key in stored if key.startswith(("region_veil", "region_cover"))]:
+            keep(key, stored[key], torch.float32)
+        keep("region_masks", stored["region_masks"], torch.uint8)
+        weights = stored["region_weights"].T.astype(np.float32)
+        keep("region_weights", weights / weights.sum(1, keepdims=True), torch.float32)
+        self.layout = CodeLayout(
+            BASIS, len(self.identity_basis), len(self.expression_basis), len(self.region_colour_basis)
+        )
+
+    def mean_code(self, batch_size: int = 1) -> FaceCode:
+        """The mean face, `batch_size` times."""
+        sizes = (self.layout.identity, self.layout.expression, self.layout.albedo)
+        identity, expression, albedo = (self.mean.new_zeros(batch_size, size) for size in sizes)
+        return FaceCode(identity, expression, albedo, BASIS)
+
+    def vertices(self, code: FaceCode) -> Tensor:
+        """(B, V, 3) vertices in mm, head frame, expression applied; BasisMismatch for a foreign code."""
+        check_code(code, self.layout)
+        return blend(
+            self.mean, (code.identity, self.identity_basis), (code.expression, self.expression_basis)
+        )
+
+    def region_colours(self, code: FaceCode) -> Tensor:
+        """(B, R, 3) linear RGB of each region, with what shows through hair, folds and freckles."""
+        check_code(code, self.layout)
+        z = code.albedo
+        dtype = z.dtype
+        paint = self.region_colour_mean.to(dtype) + torch.einsum(
+            "ba,arc->brc", z, self.region_colour_basis.to(dtype)
+        )
+        veil = (self.region_veil_mean.to(dtype) + z @ self.region_veil_basis.to(dtype)).clamp(0, 1)[..., None]
+        paint = paint + veil * (self.region_veil.to(dtype) - paint)
+        gain = torch.einsum("ba,arc->brc", z, self.region_gain.to(dtype))
+        paint = (paint * gain.exp()).clamp(COLOUR_FLOOR, 1)
+        cover = (self.region_cover_mean.to(dtype) + z @ self.region_cover_basis.to(dtype)).clamp(0, 1)[
+            ..., None
+        ]
+        under = paint[:, self.region_under]
+        return under + cover * (paint - under)
+
+    def albedo(self, code: FaceCode) -> Tensor:
+        """(B, V, 3) linear RGB in [0, 1] per vertex."""
+        colours = self.region_colours(code)
+        return torch.einsum("vr,brc->bvc", self.region_weights.to(colours.dtype), colours)
+
+    def texture(self, code: FaceCode, size: int = 1024) -> Tensor:
+        """(B, size, size, 3) linear RGB over the atlas, row 0 is v = 1; unused texels are skin."""
+        weights = self.masks(size)
+        colours = self.region_colours(code)
+        return torch.einsum("rhw,brc->bhwc", weights.to(colours.dtype), colours)
+
+    def masks(self, size: int) -> Tensor:
+        """(R, size, size) weights of the regions, summing to 1 at every texel; averaged when smaller."""
+        weights = self.region_masks.float()
+        stored = weights.shape[-1]
+        if size < stored and stored % size == 0:
+            weights = nn.functional.avg_pool2d(weights[None], stored // size)[0]
+        elif size != stored:
+            weights = nn.functional.interpolate(
+                weights[None], size=(size, size), mode="bilinear", antialias=size < stored
+            )[0]
+        return weights / weights.sum(0, keepdim=True)
+
+    def landmarks68(self, vertices: Tensor) -> Tensor:
+        """(B, 68, 3) iBUG-68 points in mm of (B, V, 3) vertices; the jaw line is the frontal one."""
+        return vertices[:, self.ibug68]
+
+    def landmarks468(self, vertices: Tensor) -> Tensor:
+        """(B, 468, 3) MediaPipe face-mesh points in mm of (B, V, 3) vertices."""
+        return vertices[:, self.mediapipe468]
+
+    def sample_identity(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        """(count, K) random people: normal standard deviations, clipped where faces stay whole."""
+        drawn = torch.randn(count, self.layout.identity, generator=generator)
+        return cast(Tensor, drawn.clamp(-SAMPLE_LIMIT, SAMPLE_LIMIT))
