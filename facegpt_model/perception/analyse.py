@@ -24,7 +24,9 @@ from facegpt_model.perception.landmarks import (
 )
 from facegpt_model.perception.photos import photo_tensor
 
-MIN_PRESENCE = 0.5
+MIN_PRESENCE = 0.7
+MAX_LOOKS = 5
+STEADY_SHARE = 0.008  # mean move of the points between two looks, over the side of the crop
 MIN_FACE_SIDE = 24  # pixels; smaller finds are texture more often than faces
 
 
@@ -98,18 +100,29 @@ def analyse(photo: Image.Image, name: str = "the photo") -> list[FaceObservation
 
 
 def _observe(nets: FaceNets, picture: Tensor, found: Detections) -> list[FaceObservation]:
-    if len(found) == 0:
-        return []
-    windows = windows_of_detections(found.box, found.points)
-    for _ in range(2):  # the second look is cut by the landmarks of the first
-        local, presence = nets.landmarks(cut(picture, windows, INPUT_SIZE))
-        points = points_in_picture(local, windows)
-        windows = windows_of_landmarks(points)
-    weights = nets.blendshapes(local)
+    """The finds that the landmark net confirms, without doubles.
+
+    Each look is cut by the landmarks of the one before. On a face the looks soon agree; on
+    texture that only resembles one they wander, and such finds are dropped.
+    """
     faces: list[FaceObservation] = []
     for i in range(len(found)):
-        face = _observation(points[i], weights[i], float(presence[i]))
-        if face.score > MIN_PRESENCE and math.sqrt(face.area) >= MIN_FACE_SIDE and not _is_among(face, faces):
+        windows = windows_of_detections(found.box[i : i + 1], found.points[i : i + 1])
+        before: Tensor | None = None
+        for _ in range(MAX_LOOKS):
+            local, presence = nets.landmarks(cut(picture, windows, INPUT_SIZE))
+            points = points_in_picture(local, windows)
+            moved = (
+                1.0
+                if before is None
+                else float((points - before)[..., :2].norm(dim=2).mean() / windows.side[0])
+            )
+            windows, before = windows_of_landmarks(points), points
+            if moved < STEADY_SHARE:
+                break
+        face = _observation(points[0], nets.blendshapes(local)[0], float(presence[0]))
+        is_face = moved < STEADY_SHARE and face.score > MIN_PRESENCE and math.sqrt(face.area) >= MIN_FACE_SIDE
+        if is_face and not _is_among(face, faces):
             faces.append(face)
     return faces
 
