@@ -1,0 +1,116 @@
+"""Examples to padded tensors: the one batch type of the language stages."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from facegpt_model.data.dialogues import Example
+
+POOL = 512  # examples drawn at a time and sorted by length, so that batches hold little padding
+
+
+@dataclass(frozen=True)
+class LanguageBatch:
+    """B examples of up to T tokens.
+
+    ids:        (B, T) token ids, padded on the right
+    targets:    (N, 2) row and column of the tokens to predict (predicted from column - 1)
+    weights:    (N,) weight of each target: the same for every example, whatever its length
+    marks:      (M, 2) row and column of the tokens whose hidden states are read by the face head
+    values:     (M, K) slider values known there
+    is_face:    (M,) True where the token is <FACE>
+    """
+
+    ids: Tensor
+    targets: Tensor
+    weights: Tensor
+    marks: Tensor
+    values: Tensor
+    is_face: Tensor
+
+
+def encode(
+    example: Example, tokenizer: PreTrainedTokenizerFast, axis_row: Callable[[str], int], axes: int
+) -> tuple[list[int], int, list[tuple[int, Tensor]]]:
+    """Token ids, index of the first answer token, and (token index, slider values) of each mark."""
+    coded = tokenizer(example.prompt + example.answer, add_special_tokens=False, return_offsets_mapping=True)
+    offsets = coded["offset_mapping"]
+    start = next(index for index, (begin, _) in enumerate(offsets) if begin >= len(example.prompt))
+    marks = []
+    for mark in example.marks:
+        position = len(example.prompt) + mark.end - 1
+        token = next(index for index, (begin, end) in enumerate(offsets) if begin <= position < end)
+        values = torch.zeros(axes)
+        for name, value in mark.values.items():
+            values[axis_row(name)] = value
+        marks.append((token, values))
+    return list(coded["input_ids"]), start, marks
+
+
+class Collator:
+    """Turns examples into batches for one tokenizer and one list of axes."""
+
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerFast, axis_row: Callable[[str], int], axes: int, face_id: int
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.axis_row = axis_row
+        self.axes = axes
+        self.face_id = face_id
+        self.pad_id = int(tokenizer.convert_tokens_to_ids("<|im_end|>"))
+
+    def batch(self, examples: Sequence[Example]) -> LanguageBatch:
+        """One padded batch."""
+        coded = [encode(example, self.tokenizer, self.axis_row, self.axes) for example in examples]
+        length = max(len(ids) for ids, _, _ in coded)
+        ids = torch.full((len(coded), length), self.pad_id)
+        targets: list[tuple[int, int]] = []
+        weights: list[float] = []
+        marks: list[tuple[int, int]] = []
+        values: list[Tensor] = []
+        for row, (tokens, start, read) in enumerate(coded):
+            ids[row, : len(tokens)] = torch.tensor(tokens)
+            answer = range(start, len(tokens))
+            targets += [(row, column) for column in answer]
+            weights += [1.0 / max(len(answer), 8) for _ in answer]
+            marks += [(row, column) for column, _ in read]
+            values += [value for _, value in read]
+        mark_index = torch.tensor(marks, dtype=torch.long).reshape(-1, 2)
+        return LanguageBatch(
+            ids,
+            torch.tensor(targets),
+            torch.tensor(weights),
+            mark_index,
+            torch.stack(values) if values else torch.zeros(0, self.axes),
+            ids[mark_index[:, 0], mark_index[:, 1]] == self.face_id,
+        )
+
+    def stream(
+        self, sample: Callable[[random.Random], Example], rng: random.Random, tokens: int
+    ) -> Iterator[LanguageBatch]:
+        """Endless batches of about `tokens` tokens, examples of similar length together."""
+        while True:
+            pool = [sample(rng) for _ in range(POOL)]
+            pool.sort(key=lambda example: len(example.prompt) + len(example.answer))
+            for group in _shuffled_groups(pool, tokens, rng):
+                yield self.batch(group)
+
+
+CHARACTERS_PER_TOKEN = 3.6  # of our prompts with this tokenizer; only sizes batches
+
+
+def _shuffled_groups(pool: list[Example], tokens: int, rng: random.Random) -> list[list[Example]]:
+    groups: list[list[Example]] = [[]]
+    for example in pool:
+        longest = (len(example.prompt) + len(example.answer)) / CHARACTERS_PER_TOKEN
+        if groups[-1] and longest * (len(groups[-1]) + 1) > tokens:
+            groups.append([])
+        groups[-1].append(example)
+    rng.shuffle(groups)
+    return groups

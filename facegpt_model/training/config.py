@@ -1,0 +1,77 @@
+"""Settings of a training run: one frozen model, presets as TOML, a misspelt name is an error."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from importlib import resources
+from typing import Any, Literal
+
+from pydantic import (
+    BaseModel,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+)
+
+from facegpt_model.vlm.lora import LoraSettings
+
+
+class ConfigError(ValueError):
+    """A preset or an override that cannot be used."""
+
+
+class StageConfig(BaseModel, frozen=True, extra="forbid"):
+    """Everything a run of one stage needs besides its data generators."""
+
+    steps: PositiveInt = 2000
+    max_minutes: NonNegativeFloat = Field(0.0, description="stop after this wall time; 0 is no limit")
+    tokens_per_step: PositiveInt = Field(700, description="padded tokens per device and step")
+    learning_rate: PositiveFloat = 1e-3
+    warmup_steps: NonNegativeInt = 40
+    final_share: NonNegativeFloat = Field(0.03, description="learning rate at the end, share of the peak")
+    gradient_clip: PositiveFloat = 1.0
+    mention_weight: NonNegativeFloat = Field(0.2, description="was this axis mentioned, at <FACE>")
+    value_weight: NonNegativeFloat = Field(1.0, description="how far the axis moved, at <FACE>")
+    phrase_share: NonNegativeFloat = Field(
+        0.5, description="the same losses at each phrase, share of <FACE>'s"
+    )
+    competing_words: PositiveInt = Field(4096, description="random vocabulary rows beside the batch's own")
+    lora: LoraSettings = LoraSettings()
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="auto: bf16 where the processor has it"
+    )
+    seed: int = 0
+    threads: PositiveInt = 1
+    save_minutes: PositiveFloat = Field(5.0, description="minutes between resumable checkpoints")
+
+
+def load_preset(stage: str, preset: str, overrides: Sequence[str] = ()) -> StageConfig:
+    """The preset `<stage>_<preset>.toml` with key=value overrides.
+
+    Raises ConfigError naming the known presets, or the key that is wrong.
+    """
+    folder = resources.files("facegpt_model.training").joinpath("presets")
+    file = folder.joinpath(f"{stage}_{preset}.toml")
+    if not file.is_file():
+        known = sorted(f.name.removesuffix(".toml").replace("_", " --preset ", 1) for f in folder.iterdir())
+        raise ConfigError(f"no preset {preset!r} for stage {stage!r}; known: {', '.join(known)}")
+    fields: dict[str, Any] = tomllib.loads(file.read_text("utf-8"))
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals:
+            raise ConfigError(f"{override!r} is no override; write key=value, such as steps=100")
+        target = fields
+        *parents, leaf = key.split(".")
+        for parent in parents:
+            target = target.setdefault(parent, {})
+        target[leaf] = value
+    try:
+        return StageConfig.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"setting {where!r}: {first['msg']}") from error

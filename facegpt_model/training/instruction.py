@@ -1,0 +1,103 @@
+"""The instruction stage: what one step computes.
+
+The language model learns to restate free witness language in canonical words, to emit
+<FACE>, and to call tools; the face head learns to read the slider values at <FACE> and at
+the end of every phrase before it (the same read-out, so each phrase is a lesson).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from facegpt_model.data.collate import Collator, LanguageBatch
+from facegpt_model.data.dialogues import sample
+from facegpt_model.losses.axes import mention_loss, value_loss
+from facegpt_model.losses.language import answer_loss
+from facegpt_model.training.config import StageConfig
+from facegpt_model.vlm.lora import add_lora, load_lora, lora_tensors
+from facegpt_model.vlm.model import FaceGPT
+
+MENTION_PRIOR = -3.0  # about 1 axis in 20 is mentioned
+
+
+class InstructionStage(nn.Module):
+    """Trainable parts: adapters, face head, the rows of the special tokens."""
+
+    def __init__(self, gpt: FaceGPT, config: StageConfig) -> None:
+        super().__init__()
+        self.gpt = gpt
+        self.config = config
+        self.model = gpt.model.requires_grad_(False)
+        self.language_model = self.model.model.language_model
+        add_lora(self.language_model, config.lora)
+        self.model.face_head.requires_grad_(True)
+        nn.init.constant_(self.model.face_head.mention.bias, MENTION_PRIOR)
+        self.special = torch.tensor(gpt.special_ids)
+        self.rows = nn.Parameter(self._embeddings()[self.special].clone())
+        axes = gpt.axes
+        self.collator = Collator(gpt.tokenizer, axes.row, len(axes.names), gpt.face_id)
+
+    def _embeddings(self) -> Tensor:
+        return self.language_model.embed_tokens.weight
+
+    def batches(self, rng: random.Random) -> Iterator[LanguageBatch]:
+        """Endless batches of freshly generated examples."""
+        return self.collator.stream(sample, rng, self.config.tokens_per_step)
+
+    def forward(self, batch: LanguageBatch) -> dict[str, Tensor]:
+        """Named, weighted losses of one batch."""
+        with torch.no_grad():
+            self._embeddings()[self.special] = self.rows
+        hidden = self.language_model(input_ids=batch.ids, use_cache=False).last_hidden_state
+        with torch.autocast(hidden.device.type, enabled=False):
+            hidden = hidden.float()
+            return {"language": self._language(hidden, batch)} | self._faces(hidden, batch)
+
+    def _language(self, hidden: Tensor, batch: LanguageBatch) -> Tensor:
+        rows, columns = batch.targets.unbind(1)
+        wanted = batch.ids[rows, columns]
+        vocabulary = self._embeddings().shape[0] - len(self.special)
+        others = torch.randint(vocabulary, (self.config.competing_words,))
+        ordinary = torch.cat([wanted, others]).unique()
+        ordinary = ordinary[~torch.isin(ordinary, self.special)]
+        place = torch.full((self._embeddings().shape[0],), -1)
+        place[ordinary] = torch.arange(len(ordinary))
+        place[self.special] = len(ordinary) + torch.arange(len(self.special))
+        output = torch.cat([self._embeddings()[ordinary].detach(), self.rows])
+        return answer_loss(hidden[rows, columns - 1], place[wanted], output, batch.weights)
+
+    def _faces(self, hidden: Tensor, batch: LanguageBatch) -> dict[str, Tensor]:
+        losses = {}
+        for name, chosen, share in (
+            ("face", batch.is_face, 1.0),
+            ("phrase", ~batch.is_face, self.config.phrase_share),
+        ):
+            if not chosen.any():
+                continue
+            marks, values = batch.marks[chosen], batch.values[chosen]
+            read = self.model.face_head.readout(hidden[marks[:, 0], marks[:, 1]])
+            losses[f"{name}_mention"] = share * self.config.mention_weight * mention_loss(read, values)
+            losses[f"{name}_value"] = share * self.config.value_weight * value_loss(read, values)
+        return losses
+
+    def trainable(self) -> dict[str, Tensor]:
+        """Everything a resumable checkpoint must hold."""
+        state = {f"lora.{k}": v for k, v in lora_tensors(self.language_model).items()}
+        state |= {f"face_head.{k}": v for k, v in self.model.face_head.state_dict().items()}
+        return state | {"rows": self.rows.data}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Set everything `trainable` gave."""
+        load_lora(self.language_model, _part(state, "lora."))
+        self.model.face_head.load_state_dict(_part(state, "face_head."))
+        self.rows.data.copy_(state["rows"])
+        with torch.no_grad():
+            self._embeddings()[self.special] = self.rows
+
+
+def _part(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

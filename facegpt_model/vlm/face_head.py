@@ -1,0 +1,53 @@
+"""From the hidden state of <FACE> to a face code.
+
+An MLP whose last layer is the table of word directions of the head model: it predicts how
+far each named axis moves and whether it was mentioned at all, and the code is the sum of
+the mentioned directions. What was not said stays exactly average.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class AxisReadout:
+    """values: (B, K) slider values in [-1, 1]; mention: (B, K) logits of "was mentioned"."""
+
+    values: Tensor
+    mention: Tensor
+
+
+class FaceHead(nn.Module):
+    """Hidden states (B, H) of <FACE> to slider values and the flat code (B, D).
+
+    directions: (K, D) change of the flat code when slider k moves by 1; not trained, and
+    not part of the checkpoint, since it belongs to the head model.
+    """
+
+    directions: Tensor
+
+    def __init__(self, hidden_size: int, width: int, directions: Tensor) -> None:
+        super().__init__()
+        axes = directions.shape[0]
+        self.trunk = nn.Sequential(
+            nn.LayerNorm(hidden_size),
+            nn.Linear(hidden_size, width),
+            nn.GELU(),
+        )
+        self.value = nn.Linear(width, axes)
+        self.mention = nn.Linear(width, axes)
+        self.register_buffer("directions", directions.clone(), persistent=False)
+
+    def readout(self, hidden: Tensor) -> AxisReadout:
+        """Slider values and mention logits of (B, H) hidden states."""
+        features = self.trunk(hidden)
+        return AxisReadout(torch.tanh(self.value(features)), self.mention(features))
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """(B, D) flat codes of (B, H) hidden states: mentioned axes only."""
+        read = self.readout(hidden)
+        return torch.where(read.mention > 0, read.values, torch.zeros_like(read.values)) @ self.directions

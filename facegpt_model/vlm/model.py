@@ -1,0 +1,155 @@
+"""FaceGPT: a Llava-style model that answers with words, tool calls and faces.
+
+The language model sits in transformers' Llava class, so the same checkpoint layout serves
+larger models and servers later. The vision tower of the class exists but is untrained:
+until the tower is learned, photos go through the fitting tool, and the answer says so.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import (
+    CLIPVisionConfig,
+    LlamaForCausalLM,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    PreTrainedTokenizerFast,
+)
+
+from facegpt_model.morphable.base import MorphableModel, load
+from facegpt_model.semantics.axes import Axes, load_axes
+from facegpt_model.serving.backend import CheckpointError
+from facegpt_model.vlm.backbones import load_smollm2
+from facegpt_model.vlm.face_head import FaceHead
+from facegpt_model.vlm.lora import LoraSettings, add_lora, lora_tensors, merge_lora
+from facegpt_model.vlm.tokens import FACE, IMAGE, SPECIAL_TOKENS
+
+CHECKPOINT_FORMAT = 1
+HEAD_WIDTH = 1024
+
+
+class FaceGPTForConditionalGeneration(LlavaForConditionalGeneration):
+    """Llava with a face head on the hidden state of <FACE>."""
+
+    def __init__(self, config: LlavaConfig, directions: Tensor) -> None:
+        super().__init__(config)
+        self.face_head = FaceHead(config.text_config.hidden_size, HEAD_WIDTH, directions)
+
+
+@dataclass
+class FaceGPT:
+    """The model with everything it needs to speak and to draw."""
+
+    model: FaceGPTForConditionalGeneration
+    tokenizer: PreTrainedTokenizerFast
+    axes: Axes
+    head_model: MorphableModel
+
+    @property
+    def face_id(self) -> int:
+        """Token id of <FACE>."""
+        return int(self.tokenizer.convert_tokens_to_ids(FACE))
+
+    @property
+    def special_ids(self) -> list[int]:
+        """Token ids of the special tokens, in the order of SPECIAL_TOKENS."""
+        return [int(i) for i in self.tokenizer.convert_tokens_to_ids(list(SPECIAL_TOKENS))]
+
+
+def assemble(
+    text_model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, head_model: MorphableModel
+) -> FaceGPT:
+    """FaceGPT around a language model, with an untrained face head."""
+    axes = load_axes(head_model)
+    tower = CLIPVisionConfig(
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        image_size=112,
+        patch_size=16,
+    )
+    config = LlavaConfig(
+        vision_config=tower,
+        text_config=text_model.config,
+        image_token_id=int(tokenizer.convert_tokens_to_ids(IMAGE)),
+        vision_feature_layer=-1,
+        tie_word_embeddings=True,
+    )
+    model = FaceGPTForConditionalGeneration(config, axes.directions)
+    model.model.language_model = text_model.model
+    model.lm_head.weight = text_model.model.embed_tokens.weight
+    return FaceGPT(model, tokenizer, axes, head_model)
+
+
+def load_base(basis: str = "openhead@1") -> FaceGPT:
+    """The untrained FaceGPT on SmolLM2 and a head model; raises AssetError."""
+    text_model, tokenizer = load_smollm2()
+    return assemble(text_model, tokenizer, load(basis))
+
+
+def save_checkpoint(gpt: FaceGPT, folder: Path, lora: LoraSettings, card: dict[str, object]) -> Path:
+    """Write adapter, face head and special-token rows (float16) and what they belong to."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {f"lora.{k}": v for k, v in lora_tensors(gpt.model.model.language_model).items()}
+    tensors |= {f"face_head.{k}": v for k, v in gpt.model.face_head.state_dict().items()}
+    tensors["token_rows"] = gpt.model.get_input_embeddings().weight[gpt.special_ids]
+    path = folder / "facegpt.safetensors"
+    save_file({k: v.detach().to(torch.float16).contiguous() for k, v in tensors.items()}, path)
+    fields = {
+        "format": CHECKPOINT_FORMAT,
+        "basis": gpt.axes.layout.basis,
+        "axes": list(gpt.axes.names),
+        "special_tokens": list(SPECIAL_TOKENS),
+        "lora": lora.model_dump(),
+        **card,
+    }
+    (folder / "facegpt.json").write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def load_checkpoint(folder: Path) -> FaceGPT:
+    """FaceGPT with a trained checkpoint, adapter merged, ready to answer.
+
+    Raises CheckpointError with one sentence when a file is missing, corrupt or was made for
+    another head model or other axes.
+    """
+    meta, tensors = _read_checkpoint(folder)
+    gpt = load_base(str(meta["basis"]))
+    if meta["axes"] != list(gpt.axes.names) or meta["special_tokens"] != list(SPECIAL_TOKENS):
+        raise CheckpointError(
+            f"the checkpoint in {folder} was trained for other axes or tokens; train it again with "
+            "'facegpt train instruction --preset cpu'"
+        )
+    with torch.no_grad():
+        gpt.model.get_input_embeddings().weight[gpt.special_ids] = tensors.pop("token_rows")
+    head = {k.removeprefix("face_head."): v for k, v in tensors.items() if k.startswith("face_head.")}
+    gpt.model.face_head.load_state_dict(head)
+    adapter = {k.removeprefix("lora."): v for k, v in tensors.items() if k.startswith("lora.")}
+    language_model = gpt.model.model.language_model
+    add_lora(language_model, LoraSettings.model_validate(meta["lora"]))
+    gpt.model.model.language_model = merge_lora(language_model, adapter)
+    gpt.model.eval().requires_grad_(False)
+    return gpt
+
+
+def _read_checkpoint(folder: Path) -> tuple[dict[str, object], dict[str, Tensor]]:
+    mend = "; restore it from the repository or train one with 'facegpt train instruction --preset cpu'"
+    for name in ("facegpt.json", "facegpt.safetensors"):
+        if not (folder / name).is_file():
+            raise CheckpointError(f"no FaceGPT checkpoint in {folder}: {name} is missing{mend}")
+    try:
+        meta = json.loads((folder / "facegpt.json").read_text(encoding="utf-8"))
+        tensors = load_file(folder / "facegpt.safetensors")
+    except (ValueError, SafetensorError) as error:
+        raise CheckpointError(f"the FaceGPT checkpoint in {folder} is corrupt{mend}") from error
+    if meta.get("format") != CHECKPOINT_FORMAT:
+        raise CheckpointError(f"the checkpoint in {folder} has format {meta.get('format')!r}, not 1{mend}")
+    return meta, {k: v.float() for k, v in tensors.items()}
