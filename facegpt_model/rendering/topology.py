@@ -22,12 +22,14 @@ class Topology:
     edges:   (E, 2) int64 vertices of every edge
     faces:   (E, 2) int64 the triangles beside it, the second -1 at a border
     beside:  (E, 2) int64 the vertices opposite to it in those triangles, -1 likewise
+    triangle_edges: (T, 3) int64 edge from corner k to corner k + 1 of every triangle
     """
 
     vertex_count: int
     edges: Tensor
     faces: Tensor
     beside: Tensor
+    triangle_edges: Tensor
 
 
 def topology_of(triangles: Tensor, vertex_count: int) -> Topology:
@@ -60,15 +62,17 @@ def _build(corners: np.ndarray, vertex_count: int, device: torch.device) -> Topo
     face = np.repeat(np.arange(count), 3)
     key = np.minimum(starts, ends) * max(vertex_count, 1) + np.maximum(starts, ends)
     order = np.argsort(key, kind="stable")
-    _, first, uses = np.unique(key[order], return_index=True, return_counts=True)
+    _, first, place, uses = np.unique(key[order], return_index=True, return_inverse=True, return_counts=True)
+    triangle_edges = np.empty(len(order), np.int64)
+    triangle_edges[order] = place
     one = order[first]
     shared = uses > 1
     two = order[np.where(shared, first + 1, first)] if len(order) else one
     edges = np.stack([starts[one], ends[one]], axis=1)
     faces = np.stack([face[one], np.where(shared, face[two], -1)], axis=1)
     beside = np.stack([opposite[one], np.where(shared, opposite[two], -1)], axis=1)
-    tables = (torch.from_numpy(table.astype(np.int64)).to(device) for table in (edges, faces, beside))
-    return Topology(vertex_count, *tables)
+    tables = (edges, faces, beside, triangle_edges.reshape(-1, 3))
+    return Topology(vertex_count, *(torch.from_numpy(table.astype(np.int64)).to(device) for table in tables))
 
 
 def vertex_normals(vertices: Tensor, triangles: Tensor) -> Tensor:

@@ -1,0 +1,121 @@
+"""One portrait: a prepared face under the studio's lamps, several samples per pixel.
+
+Not differentiable. The face fades out below along an ellipse about the skull, so that the
+bust has no cut. Frame of the lamps: x right, y up, z towards the viewer, camera at the origin.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facegpt_model.mesh import srgb
+from facegpt_model.rendering.cameras import NEAR_MM, portrait_view, rotation_matrix
+from facegpt_model.rendering.occlusion import parallel_view, shadow_map
+from facegpt_model.rendering.skin_shading import KEY, scatter, shade
+from facegpt_model.rendering.surface import SKIN, Surface
+from facegpt_model.rendering.visibility import rasterise
+
+Array = NDArray[np.float32]
+DISTANCE_MM = 1200.0
+FILL = 0.72  # of the picture's height for a head of 240 mm
+SHADOW_SIZE = 1024
+GRAIN_SIZE = 256
+EXPOSURE = 1.12
+BUST_MM, BUST_FADE = (122.0, 166.0), 0.78  # half axes of the ellipse the bust ends on; start of its fading
+SHOULDER = 0.55  # linear brightness above which highlights are compressed
+
+
+def draw_portrait(
+    surface: Surface, yaw_deg: float, pitch_deg: float, size: int, samples: int
+) -> NDArray[np.uint8]:
+    """(size, size, 4) sRGB and opacity of a face, from samples x samples rays per pixel."""
+    view = portrait_view(yaw_deg, pitch_deg, size * samples, DISTANCE_MM, fill=FILL)
+    focal = float(view.focal[0])
+    flip = np.diag([1.0, -1.0, -1.0])
+    rotation = flip @ rotation_matrix(view.rotation.double())[0].numpy()
+    translation = flip @ view.translation[0].double().numpy()
+    positions = surface.vertices @ rotation.T + translation
+    normals = surface.normals @ rotation.T
+    pixels = size * samples
+    depth = np.maximum(-positions[:, 2], NEAR_MM)
+    screen = np.stack(
+        [pixels / 2 + focal * positions[:, 0] / depth, pixels / 2 - focal * positions[:, 1] / depth, depth],
+        axis=1,
+    )
+    ids, nearest = rasterise(
+        np.column_stack([screen[:, :2], 1 / screen[:, 2]]), surface.triangles, pixels, pixels
+    )
+    lamp = parallel_view(positions, np.array(KEY), SHADOW_SIZE)
+    eyes = np.hstack([surface.eyes[:, :3] @ rotation.T + translation, surface.eyes[:, 3:] @ rotation.T])
+    diffuse, albedo, specular = (np.zeros((pixels, pixels, 3), np.float32) for _ in range(3))
+    shade(
+        ids,
+        nearest,
+        focal,
+        screen.astype(np.float32),
+        positions.astype(np.float32),
+        normals.astype(np.float32),
+        surface.rest,
+        lamp.points(positions),
+        surface.occlusion,
+        surface.colours,
+        surface.triangles,
+        surface.material,
+        surface.corner_uv,
+        surface.texture,
+        _grain(),
+        eyes.astype(np.float32),
+        shadow_map(positions, surface.triangles, lamp),
+        2 * lamp.radius / SHADOW_SIZE,
+        diffuse,
+        albedo,
+        specular,
+    )
+    hit = ids >= 0
+    skin = hit & (surface.material[ids] == SKIN)
+    depth_map = np.where(hit, 1 / np.maximum(nearest, 1e-9), 0).astype(np.float32)
+    scale = focal / float(np.median(depth_map[hit])) if hit.any() else 1.0
+    spread = scatter(scatter(diffuse, depth_map, skin, scale, True), depth_map, skin, scale, False)
+    light = np.where(skin[..., None], 0.35 * diffuse + 0.65 * spread, diffuse)
+    colour = tone((albedo * light + specular) * EXPOSURE)
+    cover = (hit * _vignette(pixels, focal))[..., None]
+    blocks = (
+        np.concatenate([colour * cover, cover], axis=2)
+        .reshape(size, samples, size, samples, 4)
+        .mean(axis=(1, 3))
+    )
+    alpha = blocks[..., 3:]
+    rgba = np.concatenate([blocks[..., :3] / np.maximum(alpha, 1e-6), alpha], axis=2)
+    return np.round(np.clip(rgba, 0, 1) * 255).astype(np.uint8)
+
+
+def _vignette(pixels: int, focal: float) -> Array:
+    """(P, P) opacity that lets the bust fade out below, along an ellipse about the skull."""
+    axis = (np.arange(pixels) + 0.5 - pixels / 2) * (DISTANCE_MM / focal)
+    reach = np.hypot(axis[None, :] / BUST_MM[0], np.maximum(axis[:, None], 0) / BUST_MM[1])
+    outside = np.clip((reach - BUST_FADE) / (1 - BUST_FADE), 0, 1)
+    fade = 1 - outside * outside * (3 - 2 * outside)
+    return np.where(axis[:, None] > 0, fade, 1).astype(np.float32)
+
+
+def tone(linear: NDArray[np.floating]) -> NDArray[np.floating]:
+    """sRGB in [0, 1] of linear brightness: unchanged to SHOULDER, then a smooth roll-off to white."""
+    room = 1 - SHOULDER
+    rolled = SHOULDER + room * (1 - np.exp(-(linear - SHOULDER) / room))
+    return srgb(np.where(linear > SHOULDER, rolled, linear))
+
+
+@lru_cache(maxsize=1)
+def _grain() -> Array:
+    """(G, G, 4) repeating band-passed noise of unit deviation, always the same."""
+    random = np.random.default_rng(7)
+    frequency = np.fft.fftfreq(GRAIN_SIZE) * GRAIN_SIZE
+    radius = np.hypot(*np.meshgrid(frequency, frequency))
+    band = np.exp(-(((radius - 42) / 26) ** 2)) + 0.5 * np.exp(-(((radius - 12) / 8) ** 2))
+    band[0, 0] = 0
+    noise = np.fft.ifft2(np.fft.fft2(random.standard_normal((4, GRAIN_SIZE, GRAIN_SIZE))) * band).real
+    noise /= noise.std(axis=(1, 2), keepdims=True)
+    return np.ascontiguousarray(noise.transpose(1, 2, 0), np.float32)

@@ -1,0 +1,377 @@
+"""Light on skin, eyes and teeth for stills, compiled with numba.
+
+Three results per sample: light that arrives (diffuse), the colour it meets (albedo) and
+light that mirrors off (specular). They stay apart because light under skin spreads before
+it leaves: `scatter` blurs what arrived, red furthest, and only then albedo applies.
+
+The lamps stand with the camera. Frame: x right, y up, z towards the viewer, origin at the
+camera, millimetres. Sources: GGX and its Smith term after Walter et al. 2007, Schlick's
+Fresnel, screen-space spreading after Jimenez et al. 2009, penumbra by blocker distance
+after Fernando 2005, tinted occlusion after Jimenez et al. 2016.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from facegpt_model.rendering.surface import EYE, MOUTH, SKIN
+
+KEY = (-0.508, 0.508, 0.696)  # unit direction of the large soft lamp, upper left
+KEY_COLOUR = (1.05, 0.98, 0.90)
+FILL = (0.779, 0.052, 0.625)
+FILL_COLOUR = (0.20, 0.22, 0.25)
+RIM = (0.627, 0.434, -0.647)  # from behind, so that the dark side keeps its outline
+RIM_COLOUR = (0.42, 0.43, 0.46)
+SKY = (0.36, 0.375, 0.41)
+GROUND = (0.24, 0.20, 0.175)
+WRAP = (0.14, 0.06, 0.03)  # how far light reaches around skin beyond the terminator
+SKIN_F0, MOUTH_F0, EYE_F0 = 0.028, 0.035, 0.03
+SOFTBOX = (0.24, 0.30)  # half width and height of the lamp seen in the eye, tangents
+CREVICE_MM = 6.0
+SHADOW_BIAS_MM = 2.5
+PORE_TILE_MM, BLOTCH_TILE_MM = 62.0, 430.0  # sides of the repeating noise at its two scales
+PORE_DEPTH = 0.03  # how far pores tilt the normal, as a tangent
+SCATTER_MM = (2.2, 1.0, 0.6)
+
+
+@njit(cache=True, nogil=True, fastmath=True, inline="always")
+def _noise(x: int, y: int) -> float:
+    value = 0.06711056 * x + 0.00583715 * y
+    value = 52.9829189 * (value - math.floor(value))
+    return value - math.floor(value)
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _texel(image: np.ndarray, u: float, v: float, out: np.ndarray) -> None:
+    """Bilinear lookup that repeats beyond [0, 1]; v runs up."""
+    height, width, channels = image.shape
+    x, y = u * width - 0.5, (1.0 - v) * height - 0.5
+    left, top = math.floor(x), math.floor(y)
+    s, t = x - left, y - top
+    x0, x1, y0, y1 = left % width, (left + 1) % width, top % height, (top + 1) % height
+    for k in range(channels):
+        out[k] = (image[y0, x0, k] * (1 - s) + image[y0, x1, k] * s) * (1 - t)
+        out[k] += (image[y1, x0, k] * (1 - s) + image[y1, x1, k] * s) * t
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _pores(
+    grain: np.ndarray, place: np.ndarray, normal: np.ndarray, mm: float, one: np.ndarray, out: np.ndarray
+) -> None:
+    """Noise on a surface from three flat pictures of `mm` millimetres, blended by its direction."""
+    out[:] = 0.0
+    total = 0.0
+    for axis in range(3):
+        total += normal[axis] ** 4
+    for axis in range(3):
+        share = normal[axis] ** 4 / total
+        if share < 0.02:
+            continue
+        _texel(grain, place[(axis + 1) % 3] / mm, place[(axis + 2) % 3] / mm, one)
+        for k in range(4):
+            out[k] += share * one[k]
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _lit(shadow: np.ndarray, x: float, y: float, nearness: float, mm: float, turn: float) -> float:
+    """Share of the soft lamp seen: search blockers, then filter as wide as they are far."""
+    size = shadow.shape[0]
+    blockers, blocked = 0.0, 0
+    for k in range(12):
+        angle, reach = 2.399963 * k + turn, 11.0 / mm * math.sqrt((k + 0.5) / 12)
+        column = min(max(int(x + math.cos(angle) * reach), 0), size - 1)
+        row = min(max(int(y + math.sin(angle) * reach), 0), size - 1)
+        over = shadow[row, column] - nearness
+        if over > SHADOW_BIAS_MM:
+            blockers += over
+            blocked += 1
+    if blocked == 0:
+        return 1.0
+    penumbra = min(max(0.22 * blockers / blocked, 1.5), 11.0) / mm
+    seen = 0.0
+    for k in range(20):
+        angle, reach = 2.399963 * k + turn, penumbra * math.sqrt((k + 0.5) / 20)
+        column = min(max(int(x + math.cos(angle) * reach), 0), size - 1)
+        row = min(max(int(y + math.sin(angle) * reach), 0), size - 1)
+        if shadow[row, column] - nearness <= SHADOW_BIAS_MM:
+            seen += 1.0
+    return seen / 20
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _openness(
+    nearest: np.ndarray, column: int, row: int, focal: float, nx: float, ny: float, nz: float, turn: float
+) -> float:
+    """Visible share of the nearest few millimetres, from the depth buffer around this sample."""
+    height, width = nearest.shape
+    depth = 1.0 / nearest[row, column]
+    pixels = CREVICE_MM * focal / depth
+    hidden = 0.0
+    for k in range(12):
+        angle, reach = 2.399963 * k + turn, pixels * math.sqrt((k + 0.5) / 12)
+        x, y = int(column + math.cos(angle) * reach + 0.5), int(row + math.sin(angle) * reach + 0.5)
+        if x < 0 or y < 0 or x >= width or y >= height or nearest[y, x] <= 0.0:
+            continue
+        dx, dy = (x - column) * depth / focal, (row - y) * depth / focal
+        dz = depth - 1.0 / nearest[y, x]
+        squared = dx * dx + dy * dy + dz * dz
+        if squared < 1e-6:
+            continue
+        above = dx * nx + dy * ny + dz * nz - 0.2
+        if above > 0.0:
+            hidden += above / math.sqrt(squared) * max(0.0, 1.0 - squared / (6.0 * CREVICE_MM * CREVICE_MM))
+    return max(0.0, 1.0 - 1.6 * hidden / 12)
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _mirror(
+    nx: float, ny: float, nz: float, vx: float, vy: float, vz: float, lamp: tuple, rough: float, f0: float
+) -> float:
+    """GGX reflection of a lamp times the cosine, in units where a white wall gives the cosine."""
+    ndl = nx * lamp[0] + ny * lamp[1] + nz * lamp[2]
+    if ndl <= 0.0:
+        return 0.0
+    hx, hy, hz = vx + lamp[0], vy + lamp[1], vz + lamp[2]
+    length = math.sqrt(hx * hx + hy * hy + hz * hz)
+    if length < 1e-6:
+        return 0.0
+    ndh = (nx * hx + ny * hy + nz * hz) / length
+    vdh = (vx * hx + vy * hy + vz * hz) / length
+    ndv = max(nx * vx + ny * vy + nz * vz, 1e-3)
+    a2 = rough**4
+    spread = ndh * ndh * (a2 - 1.0) + 1.0
+    smith = 0.5 / (ndl * math.sqrt(ndv * ndv * (1 - a2) + a2) + ndv * math.sqrt(ndl * ndl * (1 - a2) + a2))
+    return a2 / (spread * spread) * smith * ndl * (f0 + (1.0 - f0) * (1.0 - max(vdh, 0.0)) ** 5)
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _softbox(rx: float, ry: float, rz: float, lamp: tuple) -> float:
+    """How much of a rectangular lamp a mirrored ray meets, with soft edges."""
+    facing = rx * lamp[0] + ry * lamp[1] + rz * lamp[2]
+    if facing <= 0.0:
+        return 0.0
+    flat = math.sqrt(lamp[0] * lamp[0] + lamp[2] * lamp[2])
+    across = (rx * lamp[2] - rz * lamp[0]) / flat / facing
+    up = (ry - facing * lamp[1]) / flat / facing
+    inside_x = min(max((SOFTBOX[0] - abs(across)) / 0.06 + 0.5, 0.0), 1.0)
+    inside_y = min(max((SOFTBOX[1] - abs(up)) / 0.06 + 0.5, 0.0), 1.0)
+    return inside_x * inside_y
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def shade(
+    ids: np.ndarray,
+    nearest: np.ndarray,
+    focal: float,
+    screen: np.ndarray,
+    positions: np.ndarray,
+    normals: np.ndarray,
+    rest: np.ndarray,
+    light_points: np.ndarray,
+    occlusion: np.ndarray,
+    colours: np.ndarray,
+    triangles: np.ndarray,
+    material: np.ndarray,
+    corner_uv: np.ndarray,
+    texture: np.ndarray,
+    grain: np.ndarray,
+    eyes: np.ndarray,
+    shadow: np.ndarray,
+    shadow_mm: float,
+    diffuse: np.ndarray,
+    albedo: np.ndarray,
+    specular: np.ndarray,
+) -> None:
+    """Fill diffuse, albedo and specular (H, W, 3) for the samples in ids (H, W).
+
+    screen: (V, 3) pixel x, pixel y, depth; positions, normals: (V, 3) in the lamps' frame;
+    rest: (V, 3) places pores stick to;
+    light_points: (V, 3) in the shadow map; grain: (G, G, 4) repeating noise of about unit
+    size; eyes: (K, 6) as Surface.eyes, in the lamps' frame; shadow_mm: mm per texel.
+    """
+    height, width = ids.shape
+    textured = texture.shape[0] > 0
+    skin_colour = np.ones(4)  # and gloss
+    pore, blotch, one = np.zeros(4), np.zeros(4), np.zeros(4)
+    w, place, way = np.zeros(3), np.zeros(3), np.zeros(3)
+    for row in range(height):
+        for column in range(width):
+            t = ids[row, column]
+            if t < 0:
+                continue
+            a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+            x, y = column + 0.5, row + 0.5
+            ax, ay, bx, by = screen[a, 0] - x, screen[a, 1] - y, screen[b, 0] - x, screen[b, 1] - y
+            cx, cy = screen[c, 0] - x, screen[c, 1] - y
+            w[0] = (bx * cy - cx * by) / screen[a, 2]
+            w[1] = (cx * ay - ax * cy) / screen[b, 2]
+            w[2] = (ax * by - bx * ay) / screen[c, 2]
+            total = w[0] + w[1] + w[2]
+            place[:] = 0.0
+            px = py = pz = nx = ny = nz = lx = ly = lz = ao = u = v = 0.0
+            for k in range(3):
+                s = w[k] / total
+                i = triangles[t, k]
+                px += s * positions[i, 0]
+                py += s * positions[i, 1]
+                pz += s * positions[i, 2]
+                nx += s * normals[i, 0]
+                ny += s * normals[i, 1]
+                nz += s * normals[i, 2]
+                lx += s * light_points[i, 0]
+                ly += s * light_points[i, 1]
+                lz += s * light_points[i, 2]
+                ao += s * occlusion[i]
+                for j in range(3):
+                    place[j] += s * rest[i, j]
+                u += s * corner_uv[t, k, 0]
+                v += s * corner_uv[t, k, 1]
+            if textured:
+                _texel(texture, u, v, skin_colour)
+            else:
+                for k in range(3):
+                    skin_colour[k] = (
+                        w[0] * colours[a, k] + w[1] * colours[b, k] + w[2] * colours[c, k]
+                    ) / total
+            far = math.sqrt(px * px + py * py + pz * pz)
+            vx, vy, vz = -px / far, -py / far, -pz / far
+            kind = material[t]
+            length = math.sqrt(nx * nx + ny * ny + nz * nz) + 1e-12
+            nx, ny, nz = nx / length, ny / length, nz / length
+            sx, sy, sz = nx, ny, nz  # normal of the mirroring surface
+            gloss, caustic = skin_colour[3], 1.0
+            if kind >= EYE:
+                e = kind - EYE
+                nx, ny, nz = px - eyes[e, 0], py - eyes[e, 1], pz - eyes[e, 2]
+                length = math.sqrt(nx * nx + ny * ny + nz * nz) + 1e-12
+                nx, ny, nz = nx / length, ny / length, nz / length
+                gx, gy, gz = eyes[e, 3], eyes[e, 4], eyes[e, 5]
+                along = nx * gx + ny * gy + nz * gz
+                ox, oy, oz = nx - along * gx, ny - along * gy, nz - along * gz
+                aside = math.sqrt(ox * ox + oy * oy + oz * oz) + 1e-9
+                sx, sy, sz = nx, ny, nz
+                if along > 0.0 and aside < 0.5:  # the cornea bulges: its normals turn faster
+                    bulge = min(max((0.5 - aside) / 0.14, 0.0), 1.0)
+                    steep = min(aside * (1.0 + 0.75 * bulge), 0.95)
+                    level = math.sqrt(1.0 - steep * steep)
+                    sx, sy, sz = (
+                        level * gx + steep * ox / aside,
+                        level * gy + steep * oy / aside,
+                        level * gz + steep * oz / aside,
+                    )
+                    if aside < 0.39:  # light gathers on the far side of the iris
+                        towards = (ox * KEY[0] + oy * KEY[1] + oz * KEY[2]) / aside
+                        caustic = 1.0 - 0.55 * towards * min(aside / 0.3, 1.0) + 0.25
+            elif kind == SKIN:
+                way[0], way[1], way[2] = nx, ny, nz
+                _pores(grain, place, way, PORE_TILE_MM, one, pore)
+                _pores(grain, place, way, BLOTCH_TILE_MM, one, blotch)
+                dx, dy, dz = pore[0] * PORE_DEPTH, pore[1] * PORE_DEPTH, pore[2] * PORE_DEPTH
+                sx, sy, sz = nx + dx, ny + dy, nz + dz
+                length = math.sqrt(sx * sx + sy * sy + sz * sz)
+                sx, sy, sz = sx / length, sy / length, sz / length
+                nx, ny, nz = nx + 0.5 * dx, ny + 0.5 * dy, nz + 0.5 * dz
+                length = math.sqrt(nx * nx + ny * ny + nz * nz)
+                nx, ny, nz = nx / length, ny / length, nz / length
+                gloss *= max(0.4, 1.0 + 0.2 * pore[3] + 0.1 * blotch[3])
+                tone = 1.0 + 0.015 * pore[3] + 0.02 * blotch[3]
+                skin_colour[0] *= tone * (1.0 + 0.010 * blotch[0])
+                skin_colour[1] *= tone * (1.0 - 0.025 * blotch[0])
+                skin_colour[2] *= tone * (1.0 - 0.020 * blotch[0])
+            turn = 6.2831853 * _noise(column, row)
+            ndl = nx * KEY[0] + ny * KEY[1] + nz * KEY[2]
+            lit = 0.0
+            if ndl > -0.3:
+                lit = _lit(shadow, lx, ly, lz + 1.5 * max(ndl, 0.0), shadow_mm, turn)
+            open_near = _openness(nearest, column, row, focal, nx, ny, nz, turn)
+            ao *= open_near
+            fill = max(0.0, nx * FILL[0] + ny * FILL[1] + nz * FILL[2])
+            rim = max(0.0, nx * RIM[0] + ny * RIM[1] + nz * RIM[2])
+            up = 0.5 + 0.5 * ny
+            for k in range(3):
+                wrap = WRAP[k] if kind == SKIN else 0.05
+                key = max(0.0, (ndl + wrap) / (1.0 + wrap)) * lit
+                tinted = skin_colour[k]
+                seen = max(
+                    ao,
+                    (
+                        (ao * (2.0404 * tinted - 0.3324) + (0.6417 - 4.7951 * tinted)) * ao
+                        + (2.7552 * tinted + 0.6903)
+                    )
+                    * ao,
+                )
+                ambient = (GROUND[k] + (SKY[k] - GROUND[k]) * up) * seen
+                crease = 0.35 + 0.65 * open_near
+                diffuse[row, column, k] = (
+                    KEY_COLOUR[k] * key * crease
+                    + FILL_COLOUR[k] * fill * seen
+                    + RIM_COLOUR[k] * rim * ao
+                    + ambient
+                )
+                albedo[row, column, k] = tinted * (caustic if kind >= EYE else 1.0)
+            ndv = max(sx * vx + sy * vy + sz * vz, 0.0)
+            if kind >= EYE:
+                rx, ry, rz = 2 * ndv * sx - vx, 2 * ndv * sy - vy, 2 * ndv * sz - vz
+                fresnel = EYE_F0 + (1 - EYE_F0) * (1 - ndv) ** 5
+                box = _softbox(rx, ry, rz, KEY) * lit * 22.0 + _softbox(rx, ry, rz, FILL) * 1.5
+                for k in range(3):
+                    sky = GROUND[k] + (SKY[k] - GROUND[k]) * (0.5 + 0.5 * ry)
+                    specular[row, column, k] = fresnel * open_near * (KEY_COLOUR[k] * box + 0.8 * ao * sky)
+                continue
+            if kind == MOUTH:
+                key_shine = _mirror(sx, sy, sz, vx, vy, vz, KEY, 0.3, MOUTH_F0) * lit
+                rim_shine, f0 = 0.0, MOUTH_F0
+            else:
+                key_shine = 0.7 * _mirror(sx, sy, sz, vx, vy, vz, KEY, 0.52, SKIN_F0)
+                key_shine = (key_shine + 0.3 * _mirror(sx, sy, sz, vx, vy, vz, KEY, 0.34, SKIN_F0)) * lit
+                rim_shine, f0 = _mirror(sx, sy, sz, vx, vy, vz, RIM, 0.5, SKIN_F0) * ao, SKIN_F0
+            fresnel = f0 + (1 - f0) * 0.5 * (1 - ndv) ** 5
+            for k in range(3):
+                sky = GROUND[k] + (SKY[k] - GROUND[k]) * up
+                shine = KEY_COLOUR[k] * key_shine + RIM_COLOUR[k] * rim_shine
+                specular[row, column, k] = gloss * open_near * (shine + fresnel * 0.8 * ao * ao * sky)
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def scatter(
+    light: np.ndarray, depth: np.ndarray, skin: np.ndarray, pixels_per_mm: float, across: bool
+) -> np.ndarray:
+    """Light (H, W, 3) blurred along rows or columns within the skin, red furthest.
+
+    depth: (H, W) mm; neighbours on another layer do not take part. Half of the light leaves
+    where it came in.
+    """
+    height, width = depth.shape
+    out = light.copy()
+    reach = int(2.2 * SCATTER_MM[0] * pixels_per_mm) + 1
+    step = max(1, reach // 8)
+    falloff = np.zeros((reach + 1, 3))
+    for k in range(3):
+        sigma = SCATTER_MM[k] * pixels_per_mm
+        for i in range(reach + 1):
+            falloff[i, k] = math.exp(-0.5 * (i / sigma) ** 2)
+    total, summed = np.zeros(3), np.zeros(3)
+    for row in range(height):
+        for column in range(width):
+            if not skin[row, column]:
+                continue
+            here = depth[row, column]
+            total[:] = 0.0
+            summed[:] = 0.0
+            for offset in range(-reach // step * step, reach + 1, step):
+                y, x = (row, column + offset) if across else (row + offset, column)
+                if y < 0 or x < 0 or y >= height or x >= width or not skin[y, x]:
+                    continue
+                close = (depth[y, x] - here) / (2.0 * SCATTER_MM[0])
+                same = math.exp(-close * close)
+                for k in range(3):
+                    weight = falloff[abs(offset), k] * same
+                    total[k] += weight
+                    summed[k] += weight * light[y, x, k]
+            for k in range(3):
+                if total[k] > 0.0:
+                    out[row, column, k] = summed[k] / total[k]
+    return out
