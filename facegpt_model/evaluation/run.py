@@ -1,0 +1,59 @@
+"""Run a suite by name: `facegpt evaluate SUITE`; a table on screen, a JSON file beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from facegpt_model.evaluation import text
+from facegpt_model.morphable.base import load
+from facegpt_model.semantics.axes import load_axes
+from facegpt_model.serving.in_process import InProcessBackend
+
+SUITES = ("text", "pairs")
+
+
+class UnknownSuite(ValueError):
+    """A suite name that does not exist."""
+
+
+def main(
+    suite: str,
+    out: Path = Path("out/evaluate"),
+    count: int = 60,
+    checkpoint: Path | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> Path:
+    """Evaluate the embedded model; returns the JSON file. Raises UnknownSuite, CheckpointError."""
+    if suite not in SUITES:
+        raise UnknownSuite(f"no evaluation suite called {suite!r}; known: {', '.join(SUITES)}")
+    backend = InProcessBackend.load(checkpoint)
+    out.mkdir(parents=True, exist_ok=True)
+    result = _text(backend, count, say) if suite == "text" else _pairs(backend, say)
+    file = out / f"{suite}.json"
+    file.write_text(json.dumps({"model": backend.name, **result}, indent=1) + "\n", encoding="utf-8")
+    return file
+
+
+def _text(backend: InProcessBackend, count: int, say: Callable[[str], None]) -> dict[str, object]:
+    axes = backend.gpt.axes
+    result: dict[str, object] = {}
+    for kind, name in (("say", "trained phrasings"), ("held", "held-out phrasings")):
+        score = text.attributes(backend, axes, "held" if kind == "held" else "say", count)
+        say(score.row(name))
+        result[name] = asdict(score)
+    return result
+
+
+def _pairs(backend: InProcessBackend, say: Callable[[str], None]) -> dict[str, object]:
+    head = load(backend.gpt.axes.layout.basis)
+    results = text.opposite_pairs(backend, head, load_axes(head))
+    for pair in results:
+        mark = "yes" if pair.passed else "NO"
+        say(
+            f"| {pair.low} | {pair.high} | {pair.measure} | {pair.low_value:.2f} | {pair.high_value:.2f} | {mark} |"
+        )
+    say(f"{sum(pair.passed for pair in results)} of {len(results)} pairs move the right way")
+    return {"pairs": [asdict(pair) | {"passed": pair.passed} for pair in results]}

@@ -1,0 +1,178 @@
+"""Does the face follow the words? Attributes, opposite pairs, tool calls; chance beside each.
+
+"right": a stated attribute moved at least 0.1 slider units to the stated side; "wrong": to
+the other side; "stray": axes that moved more than 0.25 although nothing was said of them,
+per text. "chance" scores each text against the face of another text: a model that always
+blurs everything gets a high score there too.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from facegpt_model.data.descriptions import Wording, sample_statement, slider_values
+from facegpt_model.data.dialogues import Example, describe_face, edit, export, photo, render
+from facegpt_model.face import FaceCode
+from facegpt_model.morphable.base import MorphableModel
+from facegpt_model.semantics.axes import Axes, axis_list
+from facegpt_model.semantics.measurements import measure
+from facegpt_model.serving.backend import Backend, ChatTurn, ToolSchema
+
+MOVED = 0.1
+STRAY = 0.25
+PERSON_AXES = ("masculinity", "age")  # moved by "a man of 50" as well, so never stray
+
+PAIRS: tuple[tuple[str, str, str], ...] = (  # (low words, high words, measurement that must grow)
+    ("a man with lips that are hardly there", "a man with a big pouty mouthful of lips", "lip_thickness"),
+    ("an elegant lady", "a burly bloke", "jaw_width"),
+    ("a woman with a thin little nose bridge to tip", "a woman whose nose spreads wide", "nose_width"),
+    ("a man with a stubby nose", "a man with a nose that goes on and on", "nose_length"),
+    ("a person with a tiny mouth", "a person whose mouth reaches from cheek to cheek", "mouth_width"),
+    ("a man with eyes close together", "a man with eyes far apart", "eye_distance_inner"),
+    ("a guy with no jaw to speak of", "a guy with a square, powerful jaw", "jaw_width"),
+    ("a woman with a small, short chin", "a woman with a long chin", "chin_height"),
+    ("a thin-faced man, narrow from ear to ear", "a man whose face is really wide", "face_width"),
+    ("a woman with beady little eyes", "a woman with great big eyes", "eye_height"),
+    ("a man with eyebrows right down on his eyes", "a man with eyebrows way up his forehead", "brow_height"),
+    ("a boxer's flattened nose, a man", "a man whose nose sticks right out", "nose_protrusion"),
+    ("a person with a squashed, short face", "a person with a long drawn-out face", "face_height"),
+    ("a young fellow of twenty", "a very old man of eighty-five", "age"),
+    ("a man with a pale, pasty complexion", "a man with very dark skin", "darkness"),
+)
+
+
+@dataclass(frozen=True)
+class AttributeScore:
+    """Shares in [0, 1] and strays per text; see the module header."""
+
+    texts: int
+    right: float
+    wrong: float
+    stray: float
+    chance: float
+    words: float
+
+    def row(self, name: str) -> str:
+        """One line of a table."""
+        return (
+            f"{name:28} {self.texts:4d}  right {self.right:5.1%}  wrong {self.wrong:5.1%}  "
+            f"chance {self.chance:5.1%}  stray {self.stray:4.2f}  words {self.words:5.1%}"
+        )
+
+
+def attributes(
+    backend: Backend,
+    axes: Axes,
+    kind: Wording,
+    count: int,
+    seed: int = 0,
+    on_text: Callable[[int], None] | None = None,
+) -> AttributeScore:
+    """Score generated descriptions; kind "held" uses phrasings kept out of training."""
+    rng = random.Random(f"evaluate-{kind}-{seed}")
+    stated: list[dict[str, float]] = []
+    read: list[dict[str, float]] = []
+    exact = 0
+    for number in range(count):
+        text, statement, values = sample_statement(rng, kind, rng.choice((1, 2, 3)))
+        reply = backend.imagine(text)
+        stated.append(slider_values(statement, values))
+        read.append(axes.read(reply.faces[0].code))
+        exact += all(phrase in reply.text for phrase in statement.phrases)
+        if on_text:
+            on_text(number)
+    shifted = read[1:] + read[:1]
+    strays = sum(_strays(s, r) for s, r in zip(stated, read, strict=True))
+    return AttributeScore(
+        count,
+        _share(stated, read, +1),
+        _share(stated, read, -1),
+        strays / count,
+        _share(stated, shifted, +1),
+        exact / count,
+    )
+
+
+def _share(stated: Sequence[dict[str, float]], read: Sequence[dict[str, float]], side: int) -> float:
+    moved = [
+        side * face[name] * (1 if value > 0 else -1) >= MOVED
+        for words, face in zip(stated, read, strict=True)
+        for name, value in words.items()
+        if abs(value) >= MOVED
+    ]
+    return sum(moved) / max(len(moved), 1)
+
+
+def _strays(words: dict[str, float], face: dict[str, float]) -> int:
+    free = (axis.name for axis in axis_list() if axis.name not in words and axis.name not in PERSON_AXES)
+    return sum(abs(face[name]) > STRAY for name in free)
+
+
+@dataclass(frozen=True)
+class PairResult:
+    """One pair of opposite statements and what was measured on the two faces."""
+
+    low: str
+    high: str
+    measure: str
+    low_value: float
+    high_value: float
+
+    @property
+    def passed(self) -> bool:
+        """True when the measurement is larger for the high words."""
+        return self.high_value > self.low_value
+
+
+def opposite_pairs(backend: Backend, head: MorphableModel, axes: Axes) -> list[PairResult]:
+    """The measurements of both faces of each pair in PAIRS (mm; age and darkness in slider units)."""
+    results = []
+    for low, high, name in PAIRS:
+        values = [_measured(head, axes, backend.imagine(text).faces[0].code, name) for text in (low, high)]
+        results.append(PairResult(low, high, name, *values))
+    return results
+
+
+def _measured(head: MorphableModel, axes: Axes, code: FaceCode, name: str) -> float:
+    if name == "age":
+        return axes.read(code)["age"]
+    if name == "darkness":
+        return 1.0 - float(head.albedo(code).mean())
+    return float(measure(head.landmarks68(head.vertices(code.neutral())))[name])
+
+
+def tool_calls(backend: Backend, tools: Sequence[ToolSchema], count: int, seed: int = 0) -> dict[str, float]:
+    """Shares of requests with the right tool, and with exactly the right arguments too."""
+    rng = random.Random(f"tools-{seed}")
+    makers = (edit, edit, edit, photo, export, render, describe_face)
+    names = {"edit": "edit", "photo": "reconstruct", "export": "export", "render": "render"}
+    right_tool = right_call = 0
+    for number in range(count):
+        example = makers[number % len(makers)](rng)
+        turn, faces = _request(example)
+        reply = backend.chat([turn], tools, faces)
+        wanted = example.answer.split(">", 1)[1].split("<|", 1)[0]
+        call = reply.tool_calls[0] if reply.tool_calls else None
+        right_tool += call is not None and call.name == names.get(example.kind, "describe")
+        right_call += call is not None and _same_call(wanted, call.name, call.arguments)
+    return {"right tool": right_tool / count, "right arguments": right_call / count}
+
+
+def _request(example: Example) -> tuple[ChatTurn, list[str]]:
+
+    state = example.prompt.split("<|im_end|>", 1)[0]
+    user = example.prompt.split("<|im_start|>user\n", 1)[1].split("<|im_end|>", 1)[0]
+    photos = re.findall(r"photo-\d+", state)
+    named = tuple(name for name in photos if user.startswith(f"[{name}]"))
+    text = re.sub(r"^\[photo-\d+\] ", "", user)
+    return ChatTurn("user", text, photo_names=named or tuple(photos)), re.findall(r"face-\d+", state)
+
+
+def _same_call(wanted: str, name: str, arguments: dict[str, object]) -> bool:
+
+    call = json.loads(wanted)
+    return bool(call["name"] == name and call["arguments"] == arguments)

@@ -1,0 +1,97 @@
+"""Greedy decoding with a KV cache, and grammar masks for tool calls.
+
+The model decides freely whether to speak or to call a tool; once it has opened a call, only
+tokens that lead to a valid call are allowed, so a slider or a face cannot be made up.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import llguidance
+import llguidance.hf
+import llguidance.numpy as masks
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import DynamicCache, LlamaModel, PreTrainedTokenizerFast
+
+from facegpt_model.serving.backend import BackendError, ToolSchema
+
+
+class Decoder:
+    """One growing sequence: feed tokens, look at the last hidden state and the next logits."""
+
+    def __init__(self, language_model: LlamaModel) -> None:
+        self.language_model = language_model
+        self.cache = DynamicCache()
+        self.hidden = torch.zeros(1, language_model.config.hidden_size)
+
+    @torch.inference_mode()
+    def feed(self, ids: Sequence[int]) -> None:
+        """Append tokens; `hidden` is then the (1, H) final state of the last of them."""
+        output = self.language_model(
+            input_ids=torch.tensor([list(ids)]), past_key_values=self.cache, use_cache=True
+        )
+        self.hidden = output.last_hidden_state[:, -1]
+
+    @torch.inference_mode()
+    def logits(self) -> Tensor:
+        """(vocabulary,) logits of the next token."""
+        return self.hidden[0] @ self.language_model.embed_tokens.weight.T
+
+
+class ToolGrammar:
+    """Which tokens may follow inside a tool call, for one set of tools."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
+        self._tokenizer = llguidance.hf.from_tokenizer(tokenizer)
+
+    def matcher(self, tools: Sequence[ToolSchema]) -> CallMatcher:
+        """A matcher for one call of one of the tools; BackendError if a schema is not understood."""
+        calls = [
+            {
+                "type": "object",
+                "properties": {"name": {"const": tool.name}, "arguments": tool.parameters},
+                "required": ["name", "arguments"],
+                "additionalProperties": False,
+            }
+            for tool in tools
+        ]
+        grammar = llguidance.LLMatcher.grammar_from_json_schema(
+            json.dumps({"anyOf": calls}), defaults={"whitespace_flexible": False}
+        )
+        problem = llguidance.LLMatcher.validate_grammar(grammar, self._tokenizer)
+        if problem:
+            raise BackendError(f"the tools' schemas cannot be decoded against: {problem}")
+        return CallMatcher(llguidance.LLMatcher(self._tokenizer, grammar), self._tokenizer.vocab_size)
+
+
+class CallMatcher:
+    """State of one tool call while it is being written."""
+
+    def __init__(self, matcher: llguidance.LLMatcher, vocabulary: int) -> None:
+        self._matcher = matcher
+        self._mask = masks.allocate_token_bitmask(1, vocabulary)
+
+    @property
+    def finished(self) -> bool:
+        """True when the call is complete."""
+        return bool(self._matcher.is_stopped())
+
+    def choose(self, logits: Tensor) -> list[int]:
+        """The best allowed token, followed by the tokens that are then forced."""
+        masks.fill_next_token_bitmask(self._matcher, self._mask, 0)
+        scores = logits.float().numpy().copy()[None]
+        masks.apply_token_bitmask_inplace(scores, self._mask)
+        token = int(np.argmax(scores[0]))
+        self._consume(token)
+        forced = [] if self.finished else list(self._matcher.compute_ff_tokens())
+        for more in forced:
+            self._consume(more)
+        return [token, *forced]
+
+    def _consume(self, token: int) -> None:
+        if not self._matcher.consume_token(token):
+            raise BackendError(f"the tool grammar stopped: {self._matcher.get_error()}")

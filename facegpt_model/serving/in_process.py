@@ -1,0 +1,141 @@
+"""The embedded backend: FaceGPT in this process, plain transformers, one thread by default."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from facegpt_model.face import FaceEstimate
+from facegpt_model.serving.backend import BackendError, ChatTurn, Reply, ToolCall, ToolSchema
+from facegpt_model.serving.decoding import Decoder, ToolGrammar
+from facegpt_model.vlm.model import FaceGPT, load_checkpoint
+from facegpt_model.vlm.tokens import END, FACE, IMAGE, TOOL_CALL, prompt
+
+SHIPPED_CHECKPOINT = Path(__file__).resolve().parents[1] / "vlm" / "checkpoints" / "facegpt-smol"
+MAX_ANSWER = 220  # tokens of text
+MAX_CALL = 320  # tokens of a tool call
+MAX_PROMPT = 2000  # tokens; far above what the embedded model was trained on
+
+
+@dataclass
+class _Answer:
+    """What has been said so far."""
+
+    ids: list[int] = field(default_factory=list)
+    codes: list[torch.Tensor] = field(default_factory=list)
+    calls: list[ToolCall] = field(default_factory=list)
+
+
+class InProcessBackend:
+    """Answers conversations with a FaceGPT checkpoint; see serving.backend.Backend."""
+
+    def __init__(self, gpt: FaceGPT, name: str) -> None:
+        self.gpt = gpt
+        self.name = name
+        tokenizer = gpt.tokenizer
+        self._end = int(tokenizer.convert_tokens_to_ids(END))
+        self._image = int(tokenizer.convert_tokens_to_ids(IMAGE))
+        self._call = int(tokenizer.convert_tokens_to_ids(TOOL_CALL))
+        self._face = gpt.face_id
+        self._grammar = ToolGrammar(tokenizer)
+
+    @classmethod
+    def load(cls, checkpoint: Path | None = None) -> InProcessBackend:
+        """With a checkpoint folder (default: the shipped one).
+
+        Raises CheckpointError, or AssetError when the language model is not there.
+        """
+        folder = checkpoint or SHIPPED_CHECKPOINT
+        gpt = load_checkpoint(folder)
+        name = json.loads((folder / "facegpt.json").read_text(encoding="utf-8"))["name"]
+        return cls(gpt, str(name))
+
+    def chat(
+        self,
+        turns: Sequence[ChatTurn],
+        tools: Sequence[ToolSchema],
+        faces: Sequence[str] = (),
+        on_text: Callable[[str], None] | None = None,
+    ) -> Reply:
+        """Answer the last turn; see Backend.chat."""
+        return self._answer(prompt(turns, faces), tools, on_text, "", must_make_face=False)
+
+    def imagine(self, text: str) -> Reply:
+        """A face for a description; the answer is held to restate it and to emit <FACE>."""
+        turns = [ChatTurn("user", text)]
+        return self._answer(prompt(turns, ()), (), None, "A", must_make_face=True)
+
+    def _answer(
+        self,
+        text: str,
+        tools: Sequence[ToolSchema],
+        on_text: Callable[[str], None] | None,
+        begin: str,
+        must_make_face: bool,
+    ) -> Reply:
+        tokenizer = self.gpt.tokenizer
+        ids = tokenizer(text, add_special_tokens=False).input_ids
+        if len(ids) > MAX_PROMPT:
+            raise BackendError(
+                f"the message is {len(ids)} tokens long; the embedded model reads at most {MAX_PROMPT}, "
+                "so say it shorter"
+            )
+        decoder = Decoder(self.gpt.model.model.language_model)
+        answer = _Answer(tokenizer(begin, add_special_tokens=False).input_ids if begin else [])
+        decoder.feed([*ids, *answer.ids])
+        spoken = ""
+        while len(answer.ids) < MAX_ANSWER:
+            token = self._next(decoder, bool(tools), must_make_face and not answer.codes)
+            if token == self._end:
+                break
+            if token == self._call:
+                answer.calls.append(self._tool_call(decoder, tools))
+                break
+            decoder.feed([token])
+            answer.ids.append(token)
+            if token == self._face:
+                answer.codes.append(self._code(decoder.hidden))
+                if must_make_face:
+                    break
+            if on_text:
+                whole = tokenizer.decode(answer.ids)
+                if not whole.endswith("\ufffd"):
+                    on_text(whole[len(spoken) :])
+                    spoken = whole
+        said = tokenizer.decode(answer.ids).strip()
+        return Reply(said, tuple(answer.calls), tuple(self._estimate(code, said) for code in answer.codes))
+
+    def _next(self, decoder: Decoder, may_call: bool, needs_face: bool) -> int:
+        logits = decoder.logits()
+        logits[self._image] = -torch.inf
+        if not may_call:
+            logits[self._call] = -torch.inf
+        token = int(logits.argmax())
+        return self._face if needs_face and token == self._end else token
+
+    @torch.inference_mode()
+    def _code(self, hidden: torch.Tensor) -> torch.Tensor:
+        return self.gpt.model.face_head(hidden).clone()
+
+    def _estimate(self, flat: torch.Tensor, said: str) -> FaceEstimate:
+        words = said.replace(FACE, "").strip()
+        return FaceEstimate(self.gpt.axes.bounded(flat), None, f"text:{words}", self.name)
+
+    def _tool_call(self, decoder: Decoder, tools: Sequence[ToolSchema]) -> ToolCall:
+        matcher = self._grammar.matcher(tools)
+        decoder.feed([self._call])
+        ids: list[int] = []
+        while not matcher.finished:
+            chosen = matcher.choose(decoder.logits())
+            ids += [token for token in chosen if token != self._end]
+            if len(ids) > MAX_CALL:
+                raise BackendError("the model did not finish its tool call; say the request shorter")
+            if not matcher.finished:
+                decoder.feed(chosen)
+        call = json.loads(self.gpt.tokenizer.decode(ids))
+        return ToolCall(f"call_{uuid.uuid4().hex[:12]}", call["name"], call["arguments"])
