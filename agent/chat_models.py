@@ -54,7 +54,7 @@ class FaceChatModel(BaseChatModel):
 
         Without a photo there is nothing to reconstruct, so tools that need one are left out.
         """
-        choices = {"face": ["", *faces], "photo": list(photos)}
+        choices = {"face": list(faces) or [""], "photo": list(photos)}
         schemas = [
             ToolSchema(tool.name, tool.description, with_choices(_parameters(tool), choices))
             for tool in tools

@@ -24,7 +24,7 @@ from agent.chat_models import FaceChatModel
 from agent.events import Event, FaceMade, Final, Spoke, TextDelta, ToolFinished, ToolProgress, ToolStarted
 from agent.middleware import KnownHandles, RegisterFaces, StepLimit
 from agent.prompts import SYSTEM
-from agent.toolbox import Services, tool_errors, toolbox
+from agent.toolbox import REFUSED, Services, tool_errors, toolbox
 from agent.transcript import transcript
 from facegpt_model.serving.backend import Backend
 from tools.errors import ToolError
@@ -161,9 +161,8 @@ def _message_events(message: BaseMessage) -> Iterator[Event]:
     elif isinstance(message, ToolMessage):
         made = message.artifact or {}
         ok = message.status != "error"
-        yield ToolFinished(
-            message.tool_call_id, str(message.name), str(message.text), ok, tuple(made.get("files", ()))
-        )
+        text = str(message.text).removeprefix(REFUSED)
+        yield ToolFinished(message.tool_call_id, str(message.name), text, ok, tuple(made.get("files", ())))
         for handle in made.get("faces", ()):
             yield FaceMade(handle)
 

@@ -36,6 +36,8 @@ class Services:
     backend: Backend
 
 
+REFUSED = "Error: "  # begins every refusal the model reads, LangChain's own too
+
 Report = Callable[[str, float], None]  # what is being done, and the finished share of it, 0..1
 
 
@@ -55,7 +57,7 @@ def toolbox() -> list[BaseTool]:
 
 def tool_errors() -> ToolErrorMiddleware[Any, Services]:
     """Lets the model read what a tool refused to do; bugs still end the turn."""
-    return ToolErrorMiddleware(lambda error, _: str(error) if isinstance(error, ToolError) else None)
+    return ToolErrorMiddleware(lambda error, _: f"{REFUSED}{error}" if isinstance(error, ToolError) else None)
 
 
 def _bind(

@@ -28,9 +28,8 @@ def describe(request: DescribeRequest, workspace: Workspace) -> Outcome:
 
 
 def words_of(face: Face, studio: Studio) -> str:
-    """One line: words, main measurements in mm, and whether the face is speculative."""
+    """One line: words; main measurements in millimetres of the neutral face."""
     code = face.estimate.code
     measured = studio.measurements(code)
     told = ", ".join(f"{name.replace('_', ' ')} {measured[name]:.0f} mm" for name in TOLD if name in measured)
-    note = " Speculative, not a portrait of anyone." if face.speculative else " Fitted to a photo."
-    return f"{studio.axes.describe(code).rstrip('.')}. {told[:1].upper()}{told[1:]}.{note}"
+    return f"{studio.axes.describe(code).removesuffix('.')}; {told}"

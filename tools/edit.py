@@ -6,7 +6,6 @@ axis usefully goes. The answer states the measured effect in millimetres.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -15,7 +14,6 @@ from pydantic import BaseModel, Field, ValidationError
 
 from facegpt_model.face import FaceCode
 from facegpt_model.semantics.axes import AxisRange, UnknownAxis
-from facegpt_model.semantics.words import Degree
 from tools.errors import ToolError
 from tools.outcome import Outcome
 from tools.studio import Studio
@@ -56,7 +54,7 @@ def edit(request: EditRequest, workspace: Workspace) -> Outcome:
         after = studio.axes.shift(before, changes)
     except (UnknownAxis, AxisRange) as error:
         raise ToolError(str(error)) from error
-    told = "; ".join(_told_slider(studio, name, value) for name, value in changes.items())
+    told = "; ".join(f"{name} {value:+.2f}" for name, value in changes.items())
     if _same(studio, before, after):
         raise ToolError(f"{face.handle} is at the limit of what was asked ({told}), so nothing would change")
     undone = studio.axes.shift(after, {name: -value for name, value in changes.items()})
@@ -71,7 +69,7 @@ def edit(request: EditRequest, workspace: Workspace) -> Outcome:
     made = workspace.add(estimate, made_by={"tool": "edit", **request.model_dump()}, parent=face.handle)
     effect = measured_effect(studio, before, after, tuple(changes))
     measured = f" Measured: {effect}." if effect else ""
-    text = f"{made.handle} made from {face.handle}: {told}.{limited}{measured} {face.handle} is kept."
+    text = f"{made.handle} made from {face.handle}: {told}.{measured} {face.handle} is kept.{limited}"
     return Outcome(text, (made.handle,), workspace.files(made.handle))
 
 
@@ -109,11 +107,6 @@ def _summed(changes: list[SliderChange]) -> dict[str, float]:
     for change in changes:
         summed[change.slider] = summed.get(change.slider, 0.0) + change.value
     return summed
-
-
-def _told_slider(studio: Studio, name: str, asked: float) -> str:
-    spoken = math.copysign(max(abs(asked), Degree.PLAIN.value), asked)
-    return f"{name} {asked:+.2f} (towards {studio.axes[name].words(spoken) or 'the average'})"
 
 
 def _same(studio: Studio, one: FaceCode, other: FaceCode) -> bool:

@@ -39,24 +39,24 @@ def export(request: ExportRequest, workspace: Workspace) -> Outcome:
     """Write face-N.<format> into the workspace and name it."""
     face = workspace.face(request.face)
     path = workspace.folder / f"{face.handle}.{request.format}"
-    text = export_to(face.estimate, workspace.studio, path)
+    about = export_to(face.estimate, workspace.studio, path)
     workspace.journal.append("export", {"handle": face.handle, "file": path.name})
-    return Outcome(text, files=(path.name,))
+    return Outcome(f"{path.name}: {face.handle}, {about}", files=(path.name,))
 
 
 def export_to(estimate: FaceEstimate, studio: Studio, path: Path) -> str:
-    """Write one face to `path`; ToolError if its suffix names no known format."""
+    """Write one face to `path` and say what it is; ToolError if its suffix names no known format."""
     suffix = path.suffix.lower().removeprefix(".")
     if suffix not in FORMATS:
         raise ToolError(f"cannot export to {path.name!r}; let the name end in .{', .'.join(FORMATS)}")
     if suffix == "png":
         render_to(estimate, studio, path, RenderRequest())
-        return f"{path.name}: picture, 512 pixels"
+        return "picture of 512 pixels"
     surface = mesh.mesh_of(studio.head, estimate.code)
     if suffix == "glb":
         write_through(path, lambda stand_in: gltf.write_glb(surface, stand_in))
-        about = f"glTF in metres with {len(surface.morph_targets)} named morph targets"
+        about = f"{len(surface.morph_targets)} named morph targets"
     else:
         write_through(path, surface.write_obj if suffix == "obj" else surface.write_ply)
         about = "mesh in millimetres"
-    return f"{path.name}: {about}, {path.stat().st_size / 1e6:.1f} MB"
+    return f"{about}, {path.stat().st_size / 1e6:.1f} MB"

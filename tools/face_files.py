@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from facegpt_model.rendering.still import render_still
-
 from facegpt_model import gltf, layout, mesh
 from facegpt_model.face import FaceEstimate
+from facegpt_model.rendering.still import render_still
 from tools.errors import ToolError
 from tools.studio import Studio
 from tools.writing import write_text, write_through

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from facegpt_model.fitting.photo import PhotoFit, fit_photo
-from facegpt_model.rendering.still import render_overlay
 from PIL import Image
 from pydantic import BaseModel, Field
 
+from facegpt_model.fitting.photo import PhotoFit, fit_photo
 from facegpt_model.perception.analyse import NoFace
 from facegpt_model.perception.photos import PhotoError, load_photo
+from facegpt_model.rendering.still import render_overlay
 from tools.errors import ToolError
 from tools.outcome import Outcome
 from tools.workspace import Workspace

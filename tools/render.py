@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from facegpt_model.rendering.still import render_still
 from pydantic import BaseModel, Field
 
 from facegpt_model.face import FaceEstimate
+from facegpt_model.rendering.still import render_still
+from tools.errors import ToolError
 from tools.outcome import Outcome
 from tools.studio import Studio
 from tools.workspace import Workspace
@@ -37,7 +38,9 @@ def render(request: RenderRequest, workspace: Workspace) -> Outcome:
 
 
 def render_to(estimate: FaceEstimate, studio: Studio, path: Path, request: RenderRequest) -> Path:
-    """The picture of one face as a file; the suffix chooses the format."""
+    """The picture of one face as a PNG with a transparent background; ToolError for another suffix."""
+    if path.suffix.lower() != ".png":
+        raise ToolError(f"cannot draw into {path.name!r}; let the name end in .png")
     picture = render_still(
         studio.head, estimate.code, yaw_deg=request.yaw, pitch_deg=request.pitch, size=request.size
     )

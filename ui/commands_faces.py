@@ -137,7 +137,11 @@ def describe(face: FaceFile) -> None:
     from tools.studio import open_studio
 
     studio = open_studio()
-    typer.echo(words_of(read_face(face, studio), studio))
+    source = read_face(face, studio)
+    typer.echo(f"{words_of(source, studio)}.")
+    typer.echo(
+        "Speculative: made from words or edits, no portrait." if source.speculative else "Fitted to a photo."
+    )
 
 
 def export(
@@ -150,7 +154,7 @@ def export(
     from tools.studio import open_studio
 
     studio = open_studio()
-    typer.echo(export_to(read_face(face, studio).estimate, studio, out))
+    typer.echo(f"{out}: {export_to(read_face(face, studio).estimate, studio, out)}")
 
 
 def register(app: typer.Typer) -> None:

@@ -12,8 +12,8 @@ from tools.errors import ToolError
 from tools.journal import Journal
 from tools.workspace import Workspace
 from tools.writing import ensure_folder
+from ui import services
 from ui.console import ChatScreen
-from ui.services import open_backend
 
 MARK = "demo"  # journal event that says a folder may be replaced by the next demo
 MADE = (
@@ -58,7 +58,7 @@ def run_demo(out: Path, checkpoint: Path | None = None) -> None:
     portrait = resources.files("facegpt_model").joinpath("data/examples/portrait.jpg")
     with (
         resources.as_file(portrait) as photo,
-        Conversation(workspace, open_backend(checkpoint)) as conversation,
+        Conversation(workspace, services.open_backend(checkpoint)) as conversation,
     ):
         for turn in SCRIPT:
             _play(turn, photo, conversation, screen)

@@ -136,9 +136,8 @@ def check_assets() -> list[Finding]:
 
 def check_checkpoint() -> list[Finding]:
     """The embedded model's own weights."""
-    from facegpt_model.serving.in_process import InProcessBackend
-
     from facegpt_model.serving.backend import BackendError
+    from facegpt_model.serving.in_process import InProcessBackend
 
     try:
         backend = InProcessBackend.load()
