@@ -69,7 +69,7 @@ def reconstruct(
     path = workspace.photo(request.photo)
     photo = checked_photo(path)
     try:
-        fit = fit_photo(photo, on_progress)
+        fit = fit_photo(photo, on_progress, path.name)
     except NoFace as error:
         raise ToolError(str(error)) from error
     made_by = {

@@ -34,11 +34,7 @@ def imagine(
     checked_text(text)
     workspace = Workspace(out)
     backend = open_backend(checkpoint)
-    if seed is not None:
-        import torch
-
-        torch.manual_seed(seed)
-    tell(make(ImagineRequest(text=text), workspace, backend), workspace)
+    tell(make(ImagineRequest(text=text, seed=seed), workspace, backend), workspace)
 
 
 def reconstruct(

@@ -45,7 +45,7 @@ def test_a_spoken_face_gets_a_handle(talk: Script, estimate: Make, case: Path) -
         ]  # fmt: skip
         message = conversation.messages[-1]
         assert message.additional_kwargs == {"handles": ["face-1"]}
-    assert (case / "face-1.glb").exists()
+    assert (case / "face-1.json").exists()
 
 
 def test_two_faces_in_one_message_get_two_handles(talk: Script, estimate: Make) -> None:
