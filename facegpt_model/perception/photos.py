@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from pathlib import Path
 
@@ -21,6 +22,7 @@ class PhotoError(ValueError):
 def load_photo(path: Path | str) -> Image.Image:
     """The picture, turned upright by its EXIF tag, as 8-bit RGB; transparency becomes white.
 
+    Its `info` tells where it came from: file_name, and file_sha256 of the file's bytes.
     Raises PhotoError with one sentence when the file is missing, is not a picture, is cut
     short, or has a side under 64 pixels or more than 50 million pixels.
     """
@@ -34,7 +36,7 @@ def load_photo(path: Path | str) -> Image.Image:
         try:
             with Image.open(path) as image:
                 _check_size(path, *image.size)
-                return _as_rgb(ImageOps.exif_transpose(image))
+                photo = _as_rgb(ImageOps.exif_transpose(image))
         except Image.DecompressionBombError as error:
             raise PhotoError(
                 f"{path.name} is too large; give a picture of at most 50 million pixels"
@@ -47,6 +49,8 @@ def load_photo(path: Path | str) -> Image.Image:
             if isinstance(error, PhotoError):
                 raise
             raise PhotoError(f"{path.name} is damaged or cut short and cannot be read ({error})") from error
+    photo.info = {"file_name": path.name, "file_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    return photo
 
 
 def photo_tensor(photo: Image.Image) -> Tensor:
