@@ -80,7 +80,8 @@ def draw_portrait(
     scale = focal / float(np.median(depth_map[hit])) if hit.any() else 1.0
     spread = scatter(scatter(diffuse, depth_map, skin, scale, True), depth_map, skin, scale, False)
     light = np.where(skin[..., None], 0.35 * diffuse + 0.65 * spread, diffuse)
-    colour = tone((albedo * light + specular) * EXPOSURE)
+    colour = np.zeros_like(albedo)
+    colour[hit] = tone((albedo[hit] * light[hit] + specular[hit]) * EXPOSURE)
     cover = (hit * _vignette(pixels, focal))[..., None]
     blocks = (
         np.concatenate([colour * cover, cover], axis=2)

@@ -29,12 +29,23 @@ SKY = (0.36, 0.375, 0.41)
 GROUND = (0.24, 0.20, 0.175)
 WRAP = (0.14, 0.06, 0.03)  # how far light reaches around skin beyond the terminator
 SKIN_F0, MOUTH_F0, EYE_F0 = 0.028, 0.035, 0.03
+EYE_WHITE = 0.8  # of its albedo: a ball in its socket gets less light from all around
 SOFTBOX = (0.24, 0.30)  # half width and height of the lamp seen in the eye, tangents
 CREVICE_MM = 6.0
 SHADOW_BIAS_MM = 2.5
 PORE_TILE_MM, BLOTCH_TILE_MM = 62.0, 430.0  # sides of the repeating noise at its two scales
 PORE_DEPTH = 0.03  # how far pores tilt the normal, as a tangent
 SCATTER_MM = (2.2, 1.0, 0.6)
+
+
+def _disc(count: int) -> np.ndarray:
+    """(count, 2) points that fill the unit disc evenly (Vogel's spiral)."""
+    index = np.arange(count)
+    angle, reach = 2.399963 * index, np.sqrt((index + 0.5) / count)
+    return np.stack([np.cos(angle) * reach, np.sin(angle) * reach], axis=1)
+
+
+FEW, MANY = _disc(12), _disc(20)
 
 
 @njit(cache=True, nogil=True, fastmath=True, inline="always")
@@ -65,9 +76,11 @@ def _pores(
     out[:] = 0.0
     total = 0.0
     for axis in range(3):
-        total += normal[axis] ** 4
+        squared = normal[axis] * normal[axis]
+        total += squared * squared
     for axis in range(3):
-        share = normal[axis] ** 4 / total
+        squared = normal[axis] * normal[axis]
+        share = squared * squared / total
         if share < 0.02:
             continue
         _texel(grain, place[(axis + 1) % 3] / mm, place[(axis + 2) % 3] / mm, one)
@@ -76,14 +89,16 @@ def _pores(
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _lit(shadow: np.ndarray, x: float, y: float, nearness: float, mm: float, turn: float) -> float:
+def _lit(
+    shadow: np.ndarray, x: float, y: float, nearness: float, mm: float, cosine: float, sine: float
+) -> float:
     """Share of the soft lamp seen: search blockers, then filter as wide as they are far."""
     size = shadow.shape[0]
     blockers, blocked = 0.0, 0
-    for k in range(12):
-        angle, reach = 2.399963 * k + turn, 11.0 / mm * math.sqrt((k + 0.5) / 12)
-        column = min(max(int(x + math.cos(angle) * reach), 0), size - 1)
-        row = min(max(int(y + math.sin(angle) * reach), 0), size - 1)
+    for k in range(len(FEW)):
+        dx, dy = FEW[k, 0] * cosine - FEW[k, 1] * sine, FEW[k, 0] * sine + FEW[k, 1] * cosine
+        column = min(max(int(x + dx * 11.0 / mm), 0), size - 1)
+        row = min(max(int(y + dy * 11.0 / mm), 0), size - 1)
         over = shadow[row, column] - nearness
         if over > SHADOW_BIAS_MM:
             blockers += over
@@ -92,38 +107,50 @@ def _lit(shadow: np.ndarray, x: float, y: float, nearness: float, mm: float, tur
         return 1.0
     penumbra = min(max(0.22 * blockers / blocked, 1.5), 11.0) / mm
     seen = 0.0
-    for k in range(20):
-        angle, reach = 2.399963 * k + turn, penumbra * math.sqrt((k + 0.5) / 20)
-        column = min(max(int(x + math.cos(angle) * reach), 0), size - 1)
-        row = min(max(int(y + math.sin(angle) * reach), 0), size - 1)
+    for k in range(len(MANY)):
+        dx, dy = MANY[k, 0] * cosine - MANY[k, 1] * sine, MANY[k, 0] * sine + MANY[k, 1] * cosine
+        column = min(max(int(x + dx * penumbra), 0), size - 1)
+        row = min(max(int(y + dy * penumbra), 0), size - 1)
         if shadow[row, column] - nearness <= SHADOW_BIAS_MM:
             seen += 1.0
-    return seen / 20
+    return seen / len(MANY)
 
 
 @njit(cache=True, nogil=True, fastmath=True)
 def _openness(
-    nearest: np.ndarray, column: int, row: int, focal: float, nx: float, ny: float, nz: float, turn: float
+    nearest: np.ndarray,
+    column: int,
+    row: int,
+    focal: float,
+    nx: float,
+    ny: float,
+    nz: float,
+    cosine: float,
+    sine: float,
 ) -> float:
     """Visible share of the nearest few millimetres, from the depth buffer around this sample."""
     height, width = nearest.shape
     depth = 1.0 / nearest[row, column]
-    pixels = CREVICE_MM * focal / depth
+    pixels, mm = CREVICE_MM * focal / depth, depth / focal
     hidden = 0.0
-    for k in range(12):
-        angle, reach = 2.399963 * k + turn, pixels * math.sqrt((k + 0.5) / 12)
-        x, y = int(column + math.cos(angle) * reach + 0.5), int(row + math.sin(angle) * reach + 0.5)
+    for k in range(len(FEW)):
+        dx, dy = FEW[k, 0] * cosine - FEW[k, 1] * sine, FEW[k, 0] * sine + FEW[k, 1] * cosine
+        x, y = int(column + dx * pixels + 0.5), int(row + dy * pixels + 0.5)
         if x < 0 or y < 0 or x >= width or y >= height or nearest[y, x] <= 0.0:
             continue
-        dx, dy = (x - column) * depth / focal, (row - y) * depth / focal
+        dx, dy = (x - column) * mm, (row - y) * mm
         dz = depth - 1.0 / nearest[y, x]
         squared = dx * dx + dy * dy + dz * dz
-        if squared < 1e-6:
-            continue
         above = dx * nx + dy * ny + dz * nz - 0.2
         if above > 0.0:
             hidden += above / math.sqrt(squared) * max(0.0, 1.0 - squared / (6.0 * CREVICE_MM * CREVICE_MM))
-    return max(0.0, 1.0 - 1.6 * hidden / 12)
+    return max(0.0, 1.0 - 1.6 * hidden / len(FEW))
+
+
+@njit(cache=True, nogil=True, fastmath=True, inline="always")
+def _fifth(value: float) -> float:
+    squared = value * value
+    return squared * squared * value
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -141,10 +168,10 @@ def _mirror(
     ndh = (nx * hx + ny * hy + nz * hz) / length
     vdh = (vx * hx + vy * hy + vz * hz) / length
     ndv = max(nx * vx + ny * vy + nz * vz, 1e-3)
-    a2 = rough**4
+    a2 = rough * rough * rough * rough
     spread = ndh * ndh * (a2 - 1.0) + 1.0
     smith = 0.5 / (ndl * math.sqrt(ndv * ndv * (1 - a2) + a2) + ndv * math.sqrt(ndl * ndl * (1 - a2) + a2))
-    return a2 / (spread * spread) * smith * ndl * (f0 + (1.0 - f0) * (1.0 - max(vdh, 0.0)) ** 5)
+    return a2 / (spread * spread) * smith * ndl * (f0 + (1.0 - f0) * _fifth(1.0 - max(vdh, 0.0)))
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -253,6 +280,7 @@ def shade(
                 ox, oy, oz = nx - along * gx, ny - along * gy, nz - along * gz
                 aside = math.sqrt(ox * ox + oy * oy + oz * oz) + 1e-9
                 sx, sy, sz = nx, ny, nz
+                caustic = EYE_WHITE
                 if along > 0.0 and aside < 0.5:  # the cornea bulges: its normals turn faster
                     bulge = min(max((0.5 - aside) / 0.14, 0.0), 1.0)
                     steep = min(aside * (1.0 + 0.75 * bulge), 0.95)
@@ -264,7 +292,7 @@ def shade(
                     )
                     if aside < 0.39:  # light gathers on the far side of the iris
                         towards = (ox * KEY[0] + oy * KEY[1] + oz * KEY[2]) / aside
-                        caustic = 1.0 - 0.55 * towards * min(aside / 0.3, 1.0) + 0.25
+                        caustic = 1.2 - 0.5 * towards * min(aside / 0.3, 1.0)
             elif kind == SKIN:
                 way[0], way[1], way[2] = nx, ny, nz
                 _pores(grain, place, way, PORE_TILE_MM, one, pore)
@@ -282,11 +310,15 @@ def shade(
                 skin_colour[1] *= tone * (1.0 - 0.025 * blotch[0])
                 skin_colour[2] *= tone * (1.0 - 0.020 * blotch[0])
             turn = 6.2831853 * _noise(column, row)
+            cosine, sine = math.cos(turn), math.sin(turn)
             ndl = nx * KEY[0] + ny * KEY[1] + nz * KEY[2]
             lit = 0.0
             if ndl > -0.3:
-                lit = _lit(shadow, lx, ly, lz + 1.5 * max(ndl, 0.0), shadow_mm, turn)
-            open_near = _openness(nearest, column, row, focal, nx, ny, nz, turn)
+                lit = _lit(shadow, lx, ly, lz + 2.0 * (1.0 - abs(ndl)), shadow_mm, cosine, sine)
+            open_near = _openness(nearest, column, row, focal, nx, ny, nz, cosine, sine)
+            if kind >= EYE:  # lids and lashes shade the ball from close by
+                open_near *= open_near
+                lit *= 0.3 + 0.7 * open_near
             ao *= open_near
             fill = max(0.0, nx * FILL[0] + ny * FILL[1] + nz * FILL[2])
             rim = max(0.0, nx * RIM[0] + ny * RIM[1] + nz * RIM[2])
@@ -311,11 +343,11 @@ def shade(
                     + RIM_COLOUR[k] * rim * ao
                     + ambient
                 )
-                albedo[row, column, k] = tinted * (caustic if kind >= EYE else 1.0)
+                albedo[row, column, k] = tinted * caustic
             ndv = max(sx * vx + sy * vy + sz * vz, 0.0)
             if kind >= EYE:
                 rx, ry, rz = 2 * ndv * sx - vx, 2 * ndv * sy - vy, 2 * ndv * sz - vz
-                fresnel = EYE_F0 + (1 - EYE_F0) * (1 - ndv) ** 5
+                fresnel = EYE_F0 + (1 - EYE_F0) * _fifth(1.0 - ndv)
                 box = _softbox(rx, ry, rz, KEY) * lit * 22.0 + _softbox(rx, ry, rz, FILL) * 1.5
                 for k in range(3):
                     sky = GROUND[k] + (SKY[k] - GROUND[k]) * (0.5 + 0.5 * ry)
@@ -328,7 +360,7 @@ def shade(
                 key_shine = 0.7 * _mirror(sx, sy, sz, vx, vy, vz, KEY, 0.52, SKIN_F0)
                 key_shine = (key_shine + 0.3 * _mirror(sx, sy, sz, vx, vy, vz, KEY, 0.34, SKIN_F0)) * lit
                 rim_shine, f0 = _mirror(sx, sy, sz, vx, vy, vz, RIM, 0.5, SKIN_F0) * ao, SKIN_F0
-            fresnel = f0 + (1 - f0) * 0.5 * (1 - ndv) ** 5
+            fresnel = f0 + (1 - f0) * 0.5 * _fifth(1.0 - ndv)
             for k in range(3):
                 sky = GROUND[k] + (SKY[k] - GROUND[k]) * up
                 shine = KEY_COLOUR[k] * key_shine + RIM_COLOUR[k] * rim_shine

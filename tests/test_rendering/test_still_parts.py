@@ -1,0 +1,135 @@
+"""The steps of a still one by one: subdivision, occlusion, shadows, light under the skin."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from facegpt_model.rendering.occlusion import ambient_occlusion, even_directions, parallel_view, shadow_map
+from facegpt_model.rendering.portrait import SHOULDER, tone
+from facegpt_model.rendering.skin_shading import scatter
+from facegpt_model.rendering.subdivision import fine_attributes, fine_corners, subdivide
+from facegpt_model.rendering.topology import mean_edge_length, topology_of, vertex_normals
+
+Sphere = tuple[Tensor, Tensor]
+
+
+def test_subdivision_of_a_closed_mesh_is_closed_and_round(sphere: Sphere) -> None:
+    vertices, triangles = sphere[0].float().numpy(), sphere[1].numpy()
+    fine, finer = subdivide(vertices, triangles)
+    edges = topology_of(torch.from_numpy(finer), len(fine))
+    assert len(finer) == 4 * len(triangles) and len(np.unique(finer)) == len(fine)
+    assert (edges.faces >= 0).all()
+    assert len(fine) - len(edges.edges) + len(finer) == 2
+    radius = np.linalg.norm(fine, axis=1)
+    assert radius.min() > 79 and radius.max() <= 80.01
+
+
+def test_subdivision_of_a_sheet_keeps_it_flat_and_its_straight_border_in_place() -> None:
+    grid = np.array([[x, y, 0] for y in range(4) for x in range(4)], np.float32)
+    corner = (np.arange(3)[:, None] * 4 + np.arange(3)).reshape(-1, 1)
+    triangles = np.concatenate([corner + np.array([0, 1, 4]), corner + np.array([1, 5, 4])])
+    fine, finer = subdivide(grid, triangles)
+    assert np.abs(fine[:, 2]).max() == 0
+    assert fine[1:3, 1].tolist() == [0, 0]
+    a, b, c = (fine[finer[:, k], :2] for k in range(3))
+    areas = np.cross(b - a, c - a) / 2
+    assert (areas > 0).all()
+
+
+def test_attributes_and_corners_follow_the_same_triangles(sphere: Sphere) -> None:
+    vertices, triangles = sphere[0].float().numpy(), sphere[1].numpy()
+    _, finer = subdivide(vertices, triangles)
+    np.testing.assert_allclose(
+        fine_attributes(vertices, triangles)[finer], fine_corners(vertices[triangles]), atol=1e-4
+    )
+
+
+def test_topology_knows_neighbours_and_borders() -> None:
+    square = topology_of(torch.tensor([[0, 1, 2], [0, 2, 3]]), 4)
+    inner = (square.faces >= 0).all(dim=1)
+    assert inner.sum() == 1 and sorted(square.edges[inner][0].tolist()) == [0, 2]
+    assert sorted(square.beside[inner][0].tolist()) == [1, 3]
+    for triangle, edges in zip([[0, 1, 2], [0, 2, 3]], square.triangle_edges, strict=True):
+        for k in range(3):
+            assert set(square.edges[edges[k]].tolist()) == {triangle[k], triangle[(k + 1) % 3]}
+    with pytest.raises(ValueError, match="names vertex 9"):
+        topology_of(torch.tensor([[0, 1, 9]]), 4)
+
+
+def test_topology_notices_triangles_changed_in_place() -> None:
+    triangles = torch.tensor([[0, 1, 2], [0, 2, 3]])
+    assert len(topology_of(triangles, 4).edges) == 5
+    triangles[1] = torch.tensor([0, 1, 2])
+    assert len(topology_of(triangles, 4).edges) == 3
+
+
+def test_normals_and_edge_lengths_of_a_sphere(sphere: Sphere) -> None:
+    vertices, triangles = sphere
+    both = torch.stack([vertices, 2 * vertices])
+    normals = vertex_normals(both, triangles)
+    torch.testing.assert_close(normals[0], normals[1])
+    assert ((normals[0] * vertices / 80).sum(dim=1) > 0.999).all()
+    lengths = mean_edge_length(both, triangles)
+    torch.testing.assert_close(lengths[1], 2 * lengths[0])
+    assert 3 < lengths[0] < 8
+
+
+def test_a_lonely_sphere_sees_everything_and_one_under_a_lid_does_not(sphere: Sphere) -> None:
+    vertices, triangles = sphere[0].float().numpy(), sphere[1].numpy()
+    normals = vertices / 80
+    free = ambient_occlusion(vertices, normals, triangles)
+    assert free.min() > 0.85 and free.max() <= 1
+    lid = np.array([[-200, 100, -200], [-200, 100, 200], [200, 100, 0]], np.float32)
+    covered = ambient_occlusion(
+        np.concatenate([vertices, lid]),
+        np.concatenate([normals, np.zeros((3, 3), np.float32)]),
+        np.concatenate([triangles, len(vertices) + np.array([[0, 1, 2]])]),
+    )
+    top, bottom = vertices[:, 1].argmax(), vertices[:, 1].argmin()
+    assert covered[top] < free[top] - 0.4 and covered[bottom] > free[bottom] - 0.1
+
+
+def test_directions_are_even() -> None:
+    directions = even_directions(200)
+    np.testing.assert_allclose(np.linalg.norm(directions, axis=1), 1)
+    np.testing.assert_allclose(directions.mean(axis=0), 0, atol=0.01)
+
+
+def test_the_shadow_map_holds_the_surface_nearest_to_the_lamp(sphere: Sphere) -> None:
+    vertices, triangles = sphere[0].float().numpy(), sphere[1].numpy()
+    view = parallel_view(vertices, np.array([0.3, 0.9, 0.2]), 64)
+    points = view.points(vertices)
+    nearest = shadow_map(vertices, triangles, view)
+    column, row = points[:, :2].astype(int).T
+    towards = vertices @ (np.array([0.3, 0.9, 0.2]) / np.linalg.norm([0.3, 0.9, 0.2]))
+    ahead, behind = towards > 60, towards < -60
+    assert (nearest[row, column] - points[:, 2])[ahead].max() < 8
+    assert (nearest[row, column] - points[:, 2])[behind].min() > 80
+
+
+def test_scatter_keeps_even_light_and_carries_red_furthest_but_not_across_layers() -> None:
+    depth = np.full((9, 61), 1000, np.float32)
+    depth[:, 40:] = 1100
+    skin = np.ones((9, 61), bool)
+    even = np.full((9, 61, 3), 0.4, np.float32)
+    np.testing.assert_allclose(scatter(even, depth, skin, 2.0, True), even, atol=1e-5)
+    edge = np.zeros((9, 61, 3), np.float32)
+    edge[:, 20:] = 1.0
+    spread = scatter(edge, depth, skin, 2.0, True)[4]
+    assert spread[16, 0] > spread[16, 1] > spread[16, 2]
+    edge[:, 40:] = 5.0
+    assert scatter(edge, depth, skin, 2.0, True)[4, 39].max() < 1.01
+    skin[4, 18] = False
+    np.testing.assert_array_equal(scatter(edge, depth, skin, 2.0, True)[4, 18], edge[4, 18])
+
+
+def test_the_tone_curve_rises_smoothly_and_leaves_the_middle_alone() -> None:
+    linear = np.linspace(0, 6, 4000)
+    curve = tone(linear)
+    assert (np.diff(curve) >= 0).all() and curve[0] == 0 and curve[-1] <= 1
+    assert np.diff(curve)[1:].max() < 0.03
+    assert tone(np.array([0.21404]))[0] == pytest.approx(0.5, abs=1e-4)
+    assert tone(np.array([SHOULDER]))[0] == pytest.approx(tone(np.array([SHOULDER + 1e-6]))[0], abs=1e-4)
