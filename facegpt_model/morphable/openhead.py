@@ -23,6 +23,7 @@ from facegpt_model.morphable.linear import blend, check_code
 BASIS = "openhead@1"
 SAMPLE_LIMIT = 2.5  # standard deviations; beyond it teeth and lips begin to cross
 COLOUR_FLOOR = 0.004  # no surface is blacker than this
+MASK_FULL = 252.0  # the byte that stands for a weight of 1
 
 
 class OpenHead(nn.Module):
@@ -34,7 +35,9 @@ class OpenHead(nn.Module):
     uv: (U, 2) in [0, 1], v up; mirror: (V,) int64 vertex on the other side of the face
     target_identity: (N, K) standard deviations that make the word target_names[n] at weight 1
     target_fidelity: (N,) share of that word's shape the components can express
-    region_masks: (R, S, S) uint8, row 0 is v = 1; region_weights: (V, R), rows sum to 1
+    region_overlay: (R,) bool: regions (hair, folds, freckles) that lie over the base ones
+    region_masks: (R, S, S) uint8, row 0 is v = 1; region_weights: (V, R); those of the base
+    regions sum to 1, an overlay's is the most it can cover
     """
 
     basis = BASIS
@@ -60,7 +63,7 @@ class OpenHead(nn.Module):
     region_veil_basis: Tensor
     region_cover_mean: Tensor
     region_cover_basis: Tensor
-    region_under: Tensor
+    region_overlay: Tensor
 
     def __init__(self, path: Path | None = None) -> None:
         """Load the shipped file, or another one of the same make."""
@@ -87,7 +90,7 @@ class OpenHead(nn.Module):
         keep("mean", stored["mean"], torch.float32)
         keep("identity_basis", stored["identity"].astype(np.float32), torch.float32)
         keep("expression_basis", stored["expression"].astype(np.float32), torch.float32)
-        for key in ("triangles", "triangles_uv", "part", "mirror", "ibug68", "mediapipe468", "region_under"):
+        for key in ("triangles", "triangles_uv", "part", "mirror", "ibug68", "mediapipe468"):
             keep(key, stored[key].astype(np.int64), torch.int64)
         for key in ("uv", "target_identity", "target_fidelity"):
             keep(key, stored[key].astype(np.float32), torch.float32)
@@ -96,8 +99,9 @@ class OpenHead(nn.Module):
         for key in [key for key in stored if key.startswith(("region_veil", "region_cover"))]:
             keep(key, stored[key], torch.float32)
         keep("region_masks", stored["region_masks"], torch.uint8)
-        weights = stored["region_weights"].T.astype(np.float32)
-        keep("region_weights", weights / weights.sum(1, keepdims=True), torch.float32)
+        keep("region_overlay", stored["region_overlay"], torch.bool)
+        weights = self._normalised(torch.from_numpy(stored["region_weights"]).float())
+        self.register_buffer("region_weights", weights.T.contiguous(), persistent=False)
         self.layout = CodeLayout(
             BASIS, len(self.identity_basis), len(self.expression_basis), len(self.region_colour_basis)
         )
@@ -116,36 +120,31 @@ class OpenHead(nn.Module):
         )
 
     def region_colours(self, code: FaceCode) -> Tensor:
-        """(B, R, 3) linear RGB of each region, with what shows through hair, folds and freckles."""
+        """(B, R, 3) linear RGB in [0, 1] of each region's own paint."""
         check_code(code, self.layout)
         z = code.albedo
-        dtype = z.dtype
-        paint = self.region_colour_mean.to(dtype) + torch.einsum(
-            "ba,arc->brc", z, self.region_colour_basis.to(dtype)
-        )
-        veil = (self.region_veil_mean.to(dtype) + z @ self.region_veil_basis.to(dtype)).clamp(0, 1)[..., None]
-        paint = paint + veil * (self.region_veil.to(dtype) - paint)
-        gain = torch.einsum("ba,arc->brc", z, self.region_gain.to(dtype))
-        paint = (paint * gain.exp()).clamp(COLOUR_FLOOR, 1)
-        cover = (self.region_cover_mean.to(dtype) + z @ self.region_cover_basis.to(dtype)).clamp(0, 1)[
-            ..., None
-        ]
-        under = paint[:, self.region_under]
-        return under + cover * (paint - under)
+        basis, gain = self.region_colour_basis.to(z.dtype), self.region_gain.to(z.dtype)
+        paint = self.region_colour_mean.to(z.dtype) + torch.einsum("ba,arc->brc", z, basis)
+        veil = (self.region_veil_mean.to(z.dtype) + z @ self.region_veil_basis.to(z.dtype)).clamp(0, 1)
+        paint = (paint * torch.einsum("ba,arc->brc", z, gain).exp()).clamp(COLOUR_FLOOR, 1)
+        return paint + veil[..., None] * (self.region_veil.to(z.dtype) - paint)
+
+    def region_cover(self, code: FaceCode) -> Tensor:
+        """(B, R) in [0, 1]: how much of each overlay shows; 1 for base regions."""
+        check_code(code, self.layout)
+        z = code.albedo
+        return (self.region_cover_mean.to(z.dtype) + z @ self.region_cover_basis.to(z.dtype)).clamp(0, 1)
 
     def albedo(self, code: FaceCode) -> Tensor:
         """(B, V, 3) linear RGB in [0, 1] per vertex."""
-        colours = self.region_colours(code)
-        return torch.einsum("vr,brc->bvc", self.region_weights.to(colours.dtype), colours)
+        return self._coloured(self.region_weights.T, code)
 
     def texture(self, code: FaceCode, size: int = 1024) -> Tensor:
         """(B, size, size, 3) linear RGB over the atlas, row 0 is v = 1; unused texels are skin."""
-        weights = self.masks(size)
-        colours = self.region_colours(code)
-        return torch.einsum("rhw,brc->bhwc", weights.to(colours.dtype), colours)
+        return self._coloured(self.masks(size).flatten(1), code).unflatten(1, (size, size))
 
     def masks(self, size: int) -> Tensor:
-        """(R, size, size) weights of the regions, summing to 1 at every texel; averaged when smaller."""
+        """(R, size, size) weights of the regions in [0, 1], averaged when smaller than stored."""
         weights = self.region_masks.float()
         stored = weights.shape[-1]
         if size < stored and stored % size == 0:
@@ -154,7 +153,25 @@ class OpenHead(nn.Module):
             weights = nn.functional.interpolate(
                 weights[None], size=(size, size), mode="bilinear", antialias=size < stored
             )[0]
-        return weights / weights.sum(0, keepdim=True)
+        return self._normalised(weights)
+
+    def _normalised(self, weights: Tensor) -> Tensor:
+        """(R, ...) bytes as shares: base regions sum to 1, overlays are of MASK_FULL."""
+        overlay = self.region_overlay
+        shares = weights / MASK_FULL
+        shares[~overlay] /= shares[~overlay].sum(0, keepdim=True)
+        return shares
+
+    def _coloured(self, weights: Tensor, code: FaceCode) -> Tensor:
+        """(B, n, 3) colours of n places with region weights (R, n): the base mixed, overlays painted over."""
+        colours, cover = self.region_colours(code), self.region_cover(code)
+        weights = weights.to(colours.dtype)
+        overlay = self.region_overlay
+        mixed = torch.einsum("rn,brc->bnc", weights[~overlay], colours[:, ~overlay])
+        for region in overlay.nonzero()[:, 0].tolist():
+            shown = (cover[:, region, None] * weights[region])[..., None]
+            mixed = mixed + shown * (colours[:, region, None] - mixed)
+        return mixed
 
     def landmarks68(self, vertices: Tensor) -> Tensor:
         """(B, 68, 3) iBUG-68 points in mm of (B, V, 3) vertices; the jaw line is the frontal one."""
