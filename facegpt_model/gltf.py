@@ -2,13 +2,15 @@
 
 glTF wants metres, y up, the front towards +z and linear vertex colours, so the head frame
 only needs a factor. The mesh is written neutral; the current expression is the default
-weight of each target. One primitive and material per part. A target that moves little of a
+weight of each target. One primitive and material per part. Models that paint a texture get it
+as a JPEG (vertices are doubled along its seams), others get vertex colours. A target that moves little of a
 part is stored as a sparse accessor, one that moves nothing as an accessor of zeros, which
 needs no bytes. Specification: Khronos glTF 2.0, sections 3.6 (buffers), 3.7.2 (meshes).
 """
 
 from __future__ import annotations
 
+import io
 import json
 import struct
 from dataclasses import dataclass, field
@@ -18,8 +20,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
-from facegpt_model.mesh import Floats, Mesh, save_bytes
+from facegpt_model.mesh import Floats, Mesh, Paint, save_bytes
 from facegpt_model.rendering.topology import vertex_normals
 
 METRES_PER_MM = 0.001
@@ -48,36 +51,35 @@ def glb_bytes(mesh: Mesh) -> bytes:
     primitives: list[dict[str, Any]] = []
     materials: list[dict[str, Any]] = []
     for index, name in enumerate(mesh.part_names):
-        triangles = mesh.triangles[mesh.part == index]
-        if not len(triangles):
+        if not (mesh.part == index).any():
             continue
-        used, corners = np.unique(triangles, return_inverse=True)
+        used, place, corners = _corners(mesh, index)
         targets = []
         for moved, turned in zip(displacements[:, used], normal_changes[:, used], strict=True):
             still = np.abs(moved).max(axis=1) < _STILL_MM
             turned = np.where((np.abs(turned).max(axis=1) < _STILL_NORMAL)[:, None], 0, turned)
             moved = np.where(still[:, None], 0, moved) * METRES_PER_MM
             targets.append({"POSITION": buffer.changes(moved), "NORMAL": buffer.changes(turned)})
+        attributes = {
+            "POSITION": buffer.vectors(neutral[used] * METRES_PER_MM, bounds=True),
+            "NORMAL": buffer.vectors(normals[used]),
+        }
+        surface: dict[str, Any] = {"metallicFactor": 0.0, "roughnessFactor": _roughness(name)}
+        if place is None:
+            attributes["COLOR_0"] = buffer.vectors(np.clip(mesh.colours[used], 0, 1))
+        else:
+            attributes["TEXCOORD_0"] = buffer.vectors(np.stack([place[:, 0], 1 - place[:, 1]], axis=1))
+            surface["baseColorTexture"] = {"index": 0}
         primitives.append(
             {
-                "attributes": {
-                    "POSITION": buffer.vectors(neutral[used] * METRES_PER_MM, bounds=True),
-                    "NORMAL": buffer.vectors(normals[used]),
-                    "COLOR_0": buffer.vectors(np.clip(mesh.colours[used], 0, 1)),
-                },
-                "indices": buffer.indices(corners.reshape(-1)),
+                "attributes": attributes,
+                "indices": buffer.indices(corners),
                 "material": len(materials),
                 "mode": 4,
                 **({"targets": targets} if targets else {}),
             }
         )
-        materials.append(
-            {
-                "name": name,
-                "doubleSided": True,
-                "pbrMetallicRoughness": {"metallicFactor": 0.0, "roughnessFactor": _roughness(name)},
-            }
-        )
+        materials.append({"name": name, "doubleSided": True, "pbrMetallicRoughness": surface})
     face: dict[str, Any] = {"name": "face", "primitives": primitives}
     if names:
         face["weights"] = [round(mesh.morph_weights[name], 6) for name in names]
@@ -89,6 +91,7 @@ def glb_bytes(mesh: Mesh) -> bytes:
         "nodes": [{"name": "face", "mesh": 0}],
         "meshes": [face],
         "materials": materials,
+        **({} if mesh.paint is None else _image(mesh.paint, buffer)),
         "accessors": buffer.accessors,
         "bufferViews": buffer.views,
         "buffers": [{"byteLength": len(buffer.payload)}],
@@ -108,7 +111,7 @@ class _Buffer:
     zeros: dict[int, int] = field(default_factory=dict)
 
     def vectors(self, rows: NDArray[Any], bounds: bool = False) -> int:
-        """Index of a dense accessor of (V, 3) float32 vectors."""
+        """Index of a dense accessor of (V, 2) or (V, 3) float32 vectors."""
         rows = np.ascontiguousarray(rows, dtype="<f4")
         accessor = {"bufferView": self._view(rows, _VERTEX_BUFFER), **_shape(rows, bounds)}
         return self._accessor(accessor)
@@ -140,20 +143,47 @@ class _Buffer:
         }
         return self._accessor({**_shape(rows, bounds=True), "sparse": sparse})
 
-    def _view(self, rows: NDArray[Any], target: int | None) -> int:
+    def bytes(self, data: bytes, target: int | None = None) -> int:
+        """Index of a view of these bytes."""
         self.payload.extend(b"\0" * (-len(self.payload) % 4))
-        view = {"buffer": 0, "byteOffset": len(self.payload), "byteLength": rows.nbytes}
+        view = {"buffer": 0, "byteOffset": len(self.payload), "byteLength": len(data)}
         self.views.append(view if target is None else {**view, "target": target})
-        self.payload.extend(rows.tobytes())
+        self.payload.extend(data)
         return len(self.views) - 1
+
+    def _view(self, rows: NDArray[Any], target: int | None) -> int:
+        return self.bytes(rows.tobytes(), target)
 
     def _accessor(self, accessor: dict[str, Any]) -> int:
         self.accessors.append(accessor)
         return len(self.accessors) - 1
 
 
+def _corners(mesh: Mesh, part: int) -> tuple[NDArray[np.int64], Floats | None, NDArray[np.int64]]:
+    """Vertices a part uses, their places in the paint (None without), and its corners among them."""
+    triangles = mesh.triangles[mesh.part == part].ravel()
+    if mesh.paint is None:
+        used, corners = np.unique(triangles, return_inverse=True)
+        return used, None, corners
+    places = mesh.paint.triangles_uv[mesh.part == part].ravel()
+    pairs, corners = np.unique(np.stack([triangles, places], axis=1), axis=0, return_inverse=True)
+    return pairs[:, 0], mesh.paint.uv[pairs[:, 1]], corners.reshape(-1)
+
+
+def _image(paint: Paint, buffer: _Buffer) -> dict[str, Any]:
+    encoded = io.BytesIO()
+    Image.fromarray(paint.image).save(encoded, "JPEG", quality=90)
+    return {
+        "images": [
+            {"name": "face", "bufferView": buffer.bytes(encoded.getvalue()), "mimeType": "image/jpeg"}
+        ],
+        "samplers": [{"magFilter": 9729, "minFilter": 9987, "wrapS": 33071, "wrapT": 33071}],
+        "textures": [{"source": 0, "sampler": 0}],
+    }
+
+
 def _shape(rows: Floats, bounds: bool) -> dict[str, Any]:
-    shape: dict[str, Any] = {"componentType": _FLOAT, "count": len(rows), "type": "VEC3"}
+    shape: dict[str, Any] = {"componentType": _FLOAT, "count": len(rows), "type": f"VEC{rows.shape[1]}"}
     if bounds:
         shape["min"], shape["max"] = rows.min(axis=0).tolist(), rows.max(axis=0).tolist()
     return shape

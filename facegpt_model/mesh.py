@@ -17,9 +17,24 @@ from numpy.typing import NDArray
 
 from facegpt_model.face import FaceCode
 from facegpt_model.morphable.base import MorphableModel
+from facegpt_model.rendering.surface import TexturedModel
 from facegpt_model.rendering.topology import vertex_normals
 
+PAINT_SIZE = 1024
 Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Paint:
+    """Colours finer than vertices: a picture laid over the mesh.
+
+    uv: (U, 2) float32 in [0, 1], u right, v up; triangles_uv: (T, 3) int64
+    image: (S, S, 3) uint8 sRGB, row 0 at v = 1
+    """
+
+    uv: Floats
+    triangles_uv: NDArray[np.int64]
+    image: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -33,6 +48,7 @@ class Mesh:
     part:          (T,) int64 index into part_names
     morph_targets: name -> (V, 3) float32 mm, displacement from neutral at weight 1
     morph_weights: name -> weight of that target in `vertices`
+    paint:         the same colours as a picture, for models that have one
     """
 
     vertices: Floats
@@ -43,6 +59,7 @@ class Mesh:
     part_names: tuple[str, ...]
     morph_targets: dict[str, Floats]
     morph_weights: dict[str, float]
+    paint: Paint | None = None
 
     def neutral_vertices(self) -> Floats:
         """(V, 3) mm without expression."""
@@ -109,6 +126,7 @@ def mesh_of(model: MorphableModel, code: FaceCode) -> Mesh:
         displacements = (model.vertices(one_each) - neutral).float().numpy()
         normals = vertex_normals(vertices, model.triangles)
         colours = model.albedo(code)
+        paint = _paint(model, code) if isinstance(model, TexturedModel) else None
     return Mesh(
         vertices=vertices[0].float().numpy(),
         normals=normals[0].float().numpy(),
@@ -118,6 +136,16 @@ def mesh_of(model: MorphableModel, code: FaceCode) -> Mesh:
         part_names=tuple(model.part_names),
         morph_targets=dict(zip(model.expression_names, displacements, strict=True)),
         morph_weights=dict(zip(model.expression_names, code.expression[0].tolist(), strict=True)),
+        paint=paint,
+    )
+
+
+def _paint(model: TexturedModel, code: FaceCode) -> Paint:
+    colour = model.texture(code, PAINT_SIZE)[0].float().numpy()
+    return Paint(
+        uv=model.uv.float().numpy(),
+        triangles_uv=model.triangles_uv.numpy().astype(np.int64),
+        image=np.round(srgb(colour) * 255).astype(np.uint8),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import struct
 from dataclasses import replace
@@ -11,12 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from facegpt_model.face import FaceCode
 from facegpt_model.gltf import glb_bytes, write_glb
 from facegpt_model.layout import CodeLayout
-from facegpt_model.mesh import Mesh, mesh_of, save_bytes, srgb
+from facegpt_model.mesh import Mesh, Paint, mesh_of, save_bytes, srgb
+from facegpt_model.morphable.base import load
 
 
 class TinyModel:
@@ -137,8 +140,10 @@ class Glb:
                 assert self.document["bufferViews"][accessor["bufferView"]]["target"] == 34962
             normals = self.read(attributes["NORMAL"])
             np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1, atol=1e-4)
-            colours = self.read(attributes["COLOR_0"])
-            assert colours.min() >= 0 and colours.max() <= 1
+            material = self.document["materials"][primitive["material"]]["pbrMetallicRoughness"]
+            assert ("TEXCOORD_0" in attributes) == ("baseColorTexture" in material)
+            surface = self.read(attributes.get("TEXCOORD_0", attributes.get("COLOR_0")))
+            assert surface.min() >= 0 and surface.max() <= 1
             indices = self.read(primitive["indices"])
             assert len(indices) % 3 == 0 and indices.max() == count - 1
             assert (
@@ -170,6 +175,44 @@ def test_the_mesh_is_the_models_face_with_its_expression(mesh: Mesh) -> None:
 def test_a_mesh_shows_one_face(mesh: Mesh) -> None:
     with pytest.raises(ValueError, match="one face, but the code holds 2"):
         mesh_of(TinyModel(), tiny_code(2))
+
+
+def test_a_painted_mesh_carries_its_picture_and_doubles_seams(mesh: Mesh) -> None:
+    square = np.array([[0.25, 0.75], [0.5, 0.25], [0.75, 0.5], [0.1, 0.2]], np.float32)
+    own = np.arange(36).reshape(12, 3) % 4  # every triangle is its own island
+    image = np.zeros((16, 16, 3), np.uint8)
+    image[:8] = (200, 40, 40)
+    glb = Glb(glb_bytes(replace(mesh, paint=Paint(square, own, image))))
+    skin = glb.document["meshes"][0]["primitives"][0]
+    places = glb.read(skin["attributes"]["TEXCOORD_0"])
+    positions = glb.read(skin["attributes"]["POSITION"]) * 1000
+    corners = glb.read(skin["indices"])[:, 0].astype(int)
+    assert "COLOR_0" not in skin["attributes"] and len(positions) > 6
+    np.testing.assert_allclose(
+        positions[corners], mesh.neutral_vertices()[mesh.triangles[:8].ravel()], atol=1e-3
+    )
+    expected = square[own[:8].ravel()]
+    np.testing.assert_allclose(places[corners], np.stack([expected[:, 0], 1 - expected[:, 1]], axis=1))
+    moved = glb.read(skin["targets"][1]["POSITION"])[corners] * 1000
+    np.testing.assert_allclose(
+        moved, mesh.morph_targets["mouthSmileLeft"][mesh.triangles[:8].ravel()], atol=1e-3
+    )
+    view = glb.document["bufferViews"][glb.document["images"][0]["bufferView"]]
+    picture = Image.open(io.BytesIO(glb.binary[view["byteOffset"] :][: view["byteLength"]]))
+    assert picture.size == (16, 16) and picture.format == "JPEG"
+    assert picture.getpixel((4, 2))[0] > 150 > 50 > picture.getpixel((4, 13))[0]
+
+
+def test_openhead_as_glb_is_valid_complete_and_small() -> None:
+    model = load("openhead@1")
+    sizes = (model.layout.identity, model.layout.expression, model.layout.albedo)
+    identity, expression, albedo = (torch.zeros(1, size) for size in sizes)
+    mesh = mesh_of(model, FaceCode(identity, expression, albedo, model.basis))
+    data = glb_bytes(mesh)
+    assert len(data) < 12e6
+    (face,) = Glb(data).document["meshes"]
+    assert face["extras"]["targetNames"] == list(model.expression_names) and len(face["weights"]) == 52
+    assert len(face["primitives"]) == len(model.part_names)
 
 
 def test_glb_round_trip(mesh: Mesh, tmp_path: Path) -> None:
