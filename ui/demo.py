@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Literal
 
+from agent.events import Event, FaceMade, ToolFinished
 from agent.loop import Conversation
 from tools.errors import ToolError
 from tools.journal import Journal
@@ -29,21 +32,22 @@ MADE = (
 
 @dataclass(frozen=True)
 class Turn:
-    """One line of the script, and whether a new face has to come of it."""
+    """One line of the script, and what the model has to do with it."""
 
     text: str
+    does: Literal["imagine", "edit", "reconstruct", "export"]
     photo: bool = False
-    makes_face: bool = True
 
 
 SCRIPT = (
     Turn(
         "The witness says: it was a man of about fifty with a broad nose, thin lips, "
-        "a strong square jaw and bushy, dark eyebrows."
+        "a strong square jaw and bushy, dark eyebrows.",
+        "imagine",
     ),
-    Turn("make his nose broader and let him smile a little"),
-    Turn("", photo=True),
-    Turn("export it", makes_face=False),
+    Turn("make his nose broader and let him smile a little", "edit"),
+    Turn("", "reconstruct", photo=True),
+    Turn("export it", "export"),
 )
 
 
@@ -70,11 +74,22 @@ def run_demo(out: Path, checkpoint: Path | None = None) -> None:
 
 
 def _play(turn: Turn, photo: Path, conversation: Conversation, screen: ChatScreen) -> None:
-    before = conversation.workspace.handles
-    screen.user(turn.text or f"Here is a photo: {photo.name}")
-    screen.show(conversation.turn(turn.text, photo if turn.photo else None))
-    if turn.makes_face and conversation.workspace.handles == before:
-        raise ToolError(f"the demo expected a new face from {turn.text or 'the photo'!r} and got none")
+    did: set[str] = set()
+    said = turn.text or f"Here is a photo: {photo.name}"
+    screen.user(said)
+    screen.show(_watched(conversation.turn(turn.text, photo if turn.photo else None), did))
+    if turn.does not in did:
+        raise ToolError(f"the demo stopped: {said!r} did not make the model {turn.does}; see transcript.json")
+
+
+def _watched(events: Iterator[Event], did: set[str]) -> Iterator[Event]:
+    """Pass events on and note which tools did their work; a face comes of imagining."""
+    for event in events:
+        if isinstance(event, FaceMade):
+            did.add("imagine")
+        elif isinstance(event, ToolFinished) and event.ok:
+            did.add(event.name)
+        yield event
 
 
 def _clear(out: Path) -> None:

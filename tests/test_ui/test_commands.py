@@ -169,4 +169,4 @@ def test_the_demo_plays_its_script_twice_but_never_over_a_real_case(
 def test_a_demo_that_makes_no_face_fails(tmp_path: Path, follow: Callable[..., Any]) -> None:
     follow(Reply("Sorry."))
     result = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "demo")])
-    assert result.exit_code == 2 and "expected a new face" in result.stderr
+    assert result.exit_code == 2 and "did not make the model imagine" in result.stderr
