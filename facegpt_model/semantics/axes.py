@@ -22,9 +22,13 @@ from torch import Tensor
 from facegpt_model.face import BasisMismatch, FaceCode
 from facegpt_model.layout import CodeLayout
 from facegpt_model.morphable.base import MorphableModel
-from facegpt_model.semantics.words import Degree, End
+from facegpt_model.semantics.words import AGE_SPAN, MIDDLE_AGE, Degree, End, Statement
 
-READ_RIDGE = 4.0  # prior weight of a slider when reading it from a code, in squared sd
+SLIDER_SPREAD = 0.5  # prior standard deviation of a slider when reading it from a code
+LEAST_NOISE = 0.03  # sd of what axes leave unexplained in faces that were made from words alone
+TOLD_PHRASES = 6  # attributes named when a face is put into words
+SEX_TELLING = 0.3  # masculinity from which a face is called a man's or a woman's
+TELLING = 0.2  # slider values below this are left out of words
 IDENTITY_LIMIT = 7.0  # standard deviations a single coefficient may reach by editing
 
 
@@ -113,8 +117,7 @@ class Axes:
         self.axes = axis_list()
         self.names = tuple(axis.name for axis in self.axes)
         self._rows = {name: row for row, name in enumerate(self.names)}
-        gram = directions @ directions.T
-        self._reader = torch.linalg.solve(gram + READ_RIDGE * torch.eye(len(self.names)), directions)
+        self._gram = (directions @ directions.T).double()
 
     def __getitem__(self, name: str) -> Axis:
         return self.axes[self.row(name)]
@@ -158,10 +161,35 @@ class Axes:
         )
 
     def read(self, code: FaceCode) -> dict[str, float]:
-        """Slider values that explain one code best (ridge regression on the directions)."""
-        values = self._reader @ self.layout.pack(code)[0]
+        """Slider values that explain one code best.
+
+        Ridge regression on the directions. Its strength comes from the code itself: a face
+        made from words is explained fully and read back exactly; a face from a photo leaves
+        much unexplained, and its sliders are shrunk towards 0 as far as that makes them
+        uncertain.
+        """
+        flat = self.layout.pack(code)[0].double()
+        directions = self.directions.double()
+        values = self._ridge(directions @ flat, LEAST_NOISE)
+        noise = float((flat - values @ directions).square().mean().sqrt())
+        values = self._ridge(directions @ flat, max(noise, LEAST_NOISE))
         bounded = zip(self.axes, values.tolist(), strict=True)
         return {axis.name: min(max(value, axis.minimum), axis.maximum) for axis, value in bounded}
+
+    def _ridge(self, moments: Tensor, noise: float) -> Tensor:
+        ridge = (noise / SLIDER_SPREAD) ** 2 * torch.eye(len(self.names), dtype=torch.float64)
+        return torch.linalg.solve(self._gram + ridge, moments)
+
+    def describe(self, code: FaceCode) -> str:
+        """One face in canonical words: who it looks like and its strongest attributes."""
+        values = self.read(code)
+        sex = "person" if abs(values["masculinity"]) < SEX_TELLING else "man"
+        sex = "woman" if values["masculinity"] <= -SEX_TELLING else sex
+        age = values["age"]
+        years = round(MIDDLE_AGE + AGE_SPAN * age) if abs(age) >= TELLING else None
+        told = sorted((n for n in values if n not in ("masculinity", "age")), key=lambda n: -abs(values[n]))
+        phrases = [self[n].words(values[n]) for n in told[:TOLD_PHRASES] if abs(values[n]) >= TELLING]
+        return Statement(sex, years, tuple(phrase for phrase in phrases if phrase)).text()
 
 
 def load_axes(model: MorphableModel) -> Axes:

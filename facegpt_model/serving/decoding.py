@@ -28,7 +28,7 @@ class Decoder:
         self.cache = DynamicCache()
         self.hidden = torch.zeros(1, language_model.config.hidden_size)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def feed(self, ids: Sequence[int]) -> None:
         """Append tokens; `hidden` is then the (1, H) final state of the last of them."""
         output = self.language_model(
@@ -36,7 +36,7 @@ class Decoder:
         )
         self.hidden = output.last_hidden_state[:, -1]
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def logits(self) -> Tensor:
         """(vocabulary,) logits of the next token."""
         return self.hidden[0] @ self.language_model.embed_tokens.weight.T

@@ -118,7 +118,7 @@ class InProcessBackend:
         token = int(logits.argmax())
         return self._face if needs_face and token == self._end else token
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def _code(self, hidden: torch.Tensor) -> torch.Tensor:
         return self.gpt.model.face_head(hidden).clone()
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import Tensor
 
 from facegpt_model.training.config import StageConfig
 
@@ -26,6 +26,14 @@ class Stage(Protocol):
 
     def batches(self, rng: random.Random) -> Iterator[Any]:
         """Endless batches."""
+        ...
+
+    def parameter_groups(self) -> list[dict[str, object]]:
+        """Trainable parameters, each group with "rate_factor", times the common rate."""
+        ...
+
+    def finish(self) -> None:
+        """What remains to be done when the steps are used up."""
         ...
 
     def trainable(self) -> dict[str, Tensor]:
@@ -72,7 +80,7 @@ def mixed_precision(config: StageConfig) -> str:
 
 
 def train(
-    stage: nn.Module,
+    stage: Any,
     config: StageConfig,
     folder: Path,
     report: Callable[[dict[str, float]], None] | None = None,
@@ -84,8 +92,11 @@ def train(
     """
     torch.manual_seed(config.seed)
     accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision=mixed_precision(config))
+    stage.train()
     parameters = [p for p in stage.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=0.0, betas=(0.9, 0.98))
+    optimizer = torch.optim.AdamW(
+        stage.parameter_groups(), lr=config.learning_rate, weight_decay=0.0, betas=(0.9, 0.98)
+    )
     progress = _resume(stage, optimizer, folder)
     rng = random.Random(f"{config.seed}-{progress.step}-{accelerator.process_index}")
     batches = stage.batches(rng)
@@ -96,7 +107,7 @@ def train(
         begun = time.monotonic()
         rate = learning_rate(config, progress)
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["rate_factor"]
         losses = wrapped(next(batches))
         total = torch.stack(list(losses.values())).sum()
         if not torch.isfinite(total):
@@ -118,6 +129,7 @@ def train(
         if time.monotonic() - saved > 60 * config.save_minutes and accelerator.is_main_process:
             _save(stage, optimizer, progress, folder)
             saved = time.monotonic()
+    stage.finish()
     if accelerator.is_main_process:
         _save(stage, optimizer, progress, folder)
     return progress

@@ -1,0 +1,84 @@
+"""Generated examples: the answer must mean what the wording says."""
+
+import json
+import random
+
+from facegpt_model.data.descriptions import ends, phrasings, sample_statement, slider_values, word
+from facegpt_model.data.dialogues import describe, edit, marks_of, restated, sample
+from facegpt_model.semantics.axes import axis_named, phrase_table
+from facegpt_model.semantics.words import Degree, Statement, parse
+from facegpt_model.vlm.tokens import END, FACE, TOOL_CALL
+
+
+def test_every_end_has_many_wordings_and_held_out_ones() -> None:
+    table = phrasings()
+    for axis, sign in ends():
+        side = table[axis.name]["high" if sign > 0 else "low"]
+        assert len(side["say"]) >= 10 and len(side["edit"]) >= 6 and len(side["held"]) >= 2
+        assert not set(side["held"]) & set(side["say"])
+
+
+def test_no_wording_stands_for_two_ends() -> None:
+    seen: dict[str, tuple[str, int]] = {}
+    for axis, sign in ends():
+        side = phrasings()[axis.name]["high" if sign > 0 else "low"]
+        for text in {t.lower() for kind in ("say", "edit", "held") for t in side[kind]}:
+            assert text not in seen, f"{text!r} means {seen.get(text)} and {(axis.name, sign)}"
+            seen[text] = (axis.name, sign)
+
+
+def test_no_slot_is_left_open() -> None:
+    rng = random.Random(0)
+    for _ in range(600):
+        example = sample(rng)
+        assert "{" not in example.prompt.split("<|im_start|>user")[-1].split(TOOL_CALL)[0], example.prompt
+        assert example.answer.endswith(END)
+
+
+def test_degree_words_reach_the_canonical_sentence() -> None:
+    rng = random.Random(3)
+    nose = axis_named("nose width")
+    for _ in range(200):
+        text, attribute = word(nose, 1, rng, "say", "man")
+        if text.startswith("a very broad"):
+            assert attribute.degree is Degree.STRONG and attribute.phrase == "a very broad nose"
+
+
+def test_answers_restate_what_was_drawn() -> None:
+    rng = random.Random(1)
+    for _ in range(200):
+        text, statement, values = sample_statement(rng)
+        assert text
+        assert parse(statement.text()) == statement
+        assert {phrase_table()[p][0] for p in statement.phrases} == set(values)
+
+
+def test_marks_end_where_their_phrase_ends_and_grow() -> None:
+    statement = Statement("man", 65, ("a broad nose", "thin lips"))
+    marks = marks_of(statement)
+    answer = f"{statement.text()} {FACE}"
+    assert [answer[: m.end].split(" ")[-1] for m in marks] == ["65", "nose", "lips", FACE]
+    assert marks[0].values == {"masculinity": 0.75, "age": 0.5}
+    assert marks[1].values == {"masculinity": 0.75, "age": 0.5, "nose width": 0.5}
+    assert marks[-1].values == marks[-2].values == {**marks[1].values, "lip fullness": -0.5}
+
+
+def test_an_edit_names_a_face_of_the_scene_and_real_sliders() -> None:
+    rng = random.Random(2)
+    for _ in range(100):
+        example = edit(rng)
+        call = json.loads(example.answer.removeprefix(TOOL_CALL).removesuffix(END))
+        assert call["name"] == "edit"
+        for change in call["arguments"]["changes"]:
+            axis = axis_named(change["slider"])
+            assert axis.minimum <= change["value"] <= axis.maximum and change["value"] != 0
+
+
+def test_the_same_seed_gives_the_same_example() -> None:
+    assert describe(random.Random(7)) == describe(random.Random(7))
+    assert restated(random.Random(7)) != restated(random.Random(8))
+
+
+def test_sex_and_age_become_sliders() -> None:
+    assert slider_values(Statement("woman", 25, ()), {}) == {"masculinity": -0.75, "age": -0.5}
+    assert slider_values(Statement("man", None, ()), {"masculinity": 0.8})["masculinity"] == 1.0
