@@ -34,7 +34,7 @@ SOFTBOX = (0.24, 0.30)  # half width and height of the lamp seen in the eye, tan
 CREVICE_MM = 6.0
 SHADOW_BIAS_MM = 2.5
 PORE_TILE_MM, BLOTCH_TILE_MM = 62.0, 430.0  # sides of the repeating noise at its two scales
-PORE_DEPTH = 0.03  # how far pores tilt the normal, as a tangent
+PORE_DEPTH = 0.024  # how far pores tilt the normal, as a tangent
 SCATTER_MM = (2.2, 1.0, 0.6)
 
 
@@ -297,7 +297,8 @@ def shade(
                 way[0], way[1], way[2] = nx, ny, nz
                 _pores(grain, place, way, PORE_TILE_MM, one, pore)
                 _pores(grain, place, way, BLOTCH_TILE_MM, one, blotch)
-                dx, dy, dz = pore[0] * PORE_DEPTH, pore[1] * PORE_DEPTH, pore[2] * PORE_DEPTH
+                depth = PORE_DEPTH * min(max(1.6 * (nx * vx + ny * vy + nz * vz), 0.0), 1.0)
+                dx, dy, dz = pore[0] * depth, pore[1] * depth, pore[2] * depth
                 sx, sy, sz = nx + dx, ny + dy, nz + dz
                 length = math.sqrt(sx * sx + sy * sy + sz * sz)
                 sx, sy, sz = sx / length, sy / length, sz / length
@@ -319,6 +320,9 @@ def shade(
             if kind >= EYE:  # lids and lashes shade the ball from close by
                 open_near *= open_near
                 lit *= 0.3 + 0.7 * open_near
+            if kind == MOUTH:  # the maps are too coarse for what light finds between open lips
+                ao = max(ao, 0.35)
+                lit = max(lit, 0.3)
             ao *= open_near
             fill = max(0.0, nx * FILL[0] + ny * FILL[1] + nz * FILL[2])
             rim = max(0.0, nx * RIM[0] + ny * RIM[1] + nz * RIM[2])

@@ -167,5 +167,5 @@ def _texture_colour(model: MorphableModel, code: FaceCode, ids: Tensor, weights:
 def _wall(size: int) -> bytes:
     y, x = np.meshgrid(*[np.linspace(-1, 1, size)] * 2, indexing="ij")
     glow = np.exp(-((x * 0.9) ** 2 + ((y + 0.1) * 0.9) ** 2))[..., None]
-    colour = np.array([0.31, 0.325, 0.345]) + glow * np.array([0.30, 0.295, 0.285])
+    colour = np.array([0.40, 0.41, 0.425]) + glow * np.array([0.29, 0.285, 0.275])
     return np.round(colour * 255).astype(np.uint8).tobytes()

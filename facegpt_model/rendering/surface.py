@@ -45,7 +45,7 @@ _GLOSS_MAPS: WeakKeyDictionary[object, dict[int, Array]] = WeakKeyDictionary()
 class TexturedModel(MorphableModel, Protocol):
     """A head that also paints its colours over a texture atlas, region by region.
 
-    uv: (U, 2) in [0, 1], v up; triangles_uv: (T, 3); region_weights: (V, R), rows sum to 1
+    uv: (U, 2) in [0, 1], v up; triangles_uv: (T, 3); region_weights: (V, R) in [0, 1]
     """
 
     uv: Tensor
@@ -58,7 +58,7 @@ class TexturedModel(MorphableModel, Protocol):
         ...
 
     def masks(self, size: int) -> Tensor:
-        """(R, size, size) weights of the regions, summing to 1 at every texel."""
+        """(R, size, size) weights of the regions in [0, 1]."""
         ...
 
 
@@ -128,8 +128,10 @@ def _gloss(model: TexturedModel, size: int) -> Array:
     """(size, size, 1) gloss over the atlas, kept as long as the model lives."""
     known = _GLOSS_MAPS.setdefault(model, {})
     if size not in known:
-        factors = torch.tensor([GLOSS.get(name, 1.0) for name in model.region_names])
-        known[size] = torch.einsum("rhw,r->hw", model.masks(size).float(), factors)[..., None].numpy()
+        gloss = torch.ones(size, size)
+        for name, mask in zip(model.region_names, model.masks(size).float(), strict=True):
+            gloss = gloss * (1 + mask * (GLOSS.get(name, 1.0) - 1))
+        known[size] = gloss[..., None].numpy()
     return known[size]
 
 

@@ -21,6 +21,7 @@ from facegpt_model.rendering.still import (
     render_still,
     studio_background,
 )
+from facegpt_model.rendering.surface import EYE, surface_of
 
 SIZE = 96
 
@@ -148,13 +149,13 @@ def test_an_overlay_changes_the_face_and_nothing_else(model: MorphableModel, mea
 def test_a_large_photo_keeps_its_size_and_a_wrong_one_is_refused(
     model: MorphableModel, mean: FaceCode
 ) -> None:
-    photo = Image.new("RGB", (1500, 1100), (90, 120, 150))
-    view = portrait_view(size=(1100, 1500))
+    photo = Image.new("RGB", (1200, 700), (90, 120, 150))
+    view = portrait_view(size=(700, 1200))
     assert render_overlay(photo, model, mean, view).size == photo.size
     with pytest.raises(ValueError, match="but the photo has"):
-        render_overlay(photo.resize((1499, 1100)), model, mean, view)
+        render_overlay(photo.resize((1199, 700)), model, mean, view)
     strip = overlay_sheet(photo, model, mean, view)
-    assert strip.size[0] % 3 == 0 and abs(strip.size[0] / 3 / strip.size[1] - 1500 / 1100) < 0.01
+    assert strip.size[0] % 3 == 0 and abs(strip.size[0] / 3 / strip.size[1] - 1200 / 700) < 0.01
 
 
 def test_the_face_area_holds_the_features_but_no_ears_scalp_or_neck(
@@ -172,12 +173,10 @@ def test_the_face_area_holds_the_features_but_no_ears_scalp_or_neck(
 
 
 def test_the_mesh_behind_a_still_is_smooth_and_keeps_its_place(model: MorphableModel, mean: FaceCode) -> None:
-    from facegpt_model.rendering.surface import EYE, surface_of
-
     surface = surface_of(model, mean, 64)
     coarse = model.vertices(mean)[0].numpy()
-    assert np.abs(surface.vertices[: len(coarse)] - coarse).max() < 6
-    assert np.abs(surface.vertices[: len(coarse)] - coarse).mean() < 0.3
+    moved = np.linalg.norm(surface.vertices[: len(coarse)] - coarse, axis=1)
+    assert np.median(moved) < 0.5 and moved.max() < 12  # most at the sharp rim of the bust
     assert surface.material.max() == EYE + 1 and len(surface.eyes) == 2
     np.testing.assert_allclose(surface.eyes[:, 3:], [[0, 0, 1]] * 2, atol=0.1)
     assert surface.occlusion.min() >= 0 and surface.occlusion.max() <= 1
