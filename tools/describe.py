@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from tools.face_files import Face
 from tools.outcome import Outcome
 from tools.studio import Studio
+from tools.wording import in_words
 from tools.workspace import Workspace
 
 TOLD = ("face_width", "face_height", "nose_width", "mouth_width", "eye_distance_inner")
@@ -32,4 +33,4 @@ def words_of(face: Face, studio: Studio) -> str:
     code = face.estimate.code
     measured = studio.measurements(code)
     told = ", ".join(f"{name.replace('_', ' ')} {measured[name]:.0f} mm" for name in TOLD if name in measured)
-    return f"{studio.axes.describe(code).removesuffix('.')}; {told}"
+    return f"{in_words(studio.axes, code).removesuffix('.')}; {told}"

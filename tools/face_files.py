@@ -18,6 +18,7 @@ from facegpt_model.face import FaceEstimate
 from facegpt_model.rendering.still import render_still
 from tools.errors import ToolError
 from tools.studio import Studio
+from tools.wording import in_words
 from tools.writing import write_text, write_through
 
 PICTURE_SIZE = 512  # pixels, width and height of face-N.png
@@ -59,7 +60,7 @@ def face_record(face: Face, studio: Studio) -> dict[str, Any]:
         "parent": face.parent,
         "made_by": face.made_by,
         "speculative": face.speculative,
-        "description": studio.axes.describe(code),
+        "description": in_words(studio.axes, code),
         "measurements": studio.measurements(code),
         "landmarks68": _points(studio, face.estimate, expression=True),
         "landmarks68_neutral": _points(studio, face.estimate, expression=False),

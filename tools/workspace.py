@@ -19,6 +19,7 @@ from tools.face_files import Face, read_face, write_face
 from tools.history import History
 from tools.journal import Journal
 from tools.studio import Studio, open_studio
+from tools.wording import in_words
 from tools.writing import ensure_folder, exclusive
 
 FACE_FILE = re.compile(r"^face-([1-9]\d*)\.json$")
@@ -82,7 +83,7 @@ class Workspace:
     ) -> Face:
         """Make a face of the one face of `estimate`, write its files and make it current."""
         self.studio.require_basis(estimate.code, "the face")
-        words = self.studio.axes.describe(estimate.code)
+        words = in_words(self.studio.axes, estimate.code)
         draft = Face("", estimate, parent, made_by, speculative, words)
         with exclusive(self.folder):
             handles = self.handles

@@ -136,12 +136,15 @@ def check_assets() -> list[Finding]:
 
 def check_checkpoint() -> list[Finding]:
     """The embedded model's own weights."""
-    from facegpt_model.serving.backend import BackendError
-    from facegpt_model.serving.in_process import InProcessBackend
-
+    try:
+        from facegpt_model.assets import AssetError
+        from facegpt_model.serving.backend import BackendError
+        from facegpt_model.serving.in_process import InProcessBackend
+    except ImportError as error:
+        return [Finding("checkpoint", "broken", f"the model cannot be imported: {error}")]
     try:
         backend = InProcessBackend.load()
-    except (BackendError, OSError) as error:
+    except (AssetError, BackendError, OSError) as error:
         return [Finding("checkpoint", "broken", str(error))]
     return [Finding("checkpoint", "ok", backend.name)]
 
