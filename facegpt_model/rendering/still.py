@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from torch import Tensor
 
 from facegpt_model.face import FaceCode, View
@@ -26,6 +26,7 @@ from facegpt_model.rendering.surface import TexturedModel, surface_of
 
 TEXTURE_SIZE = 1024
 OVERLAY_SIDE = 1024  # longest side, in pixels, at which a face over a photo is drawn
+FEATHER = 0.012  # of that side: how far the face's border runs out into the photo
 LABEL_HEIGHT = 26
 PAPER, INK = (236, 237, 239), (40, 42, 46)
 
@@ -102,7 +103,9 @@ def render_overlay(photo: Image.Image, model: MorphableModel, code: FaceCode, vi
     """
     colour, opacity = _face_layer(photo, model, code, view)
     picture = photo.convert("RGB")
-    picture.paste(colour.resize(photo.size, Image.Resampling.BICUBIC), mask=opacity.resize(photo.size))
+    soft = opacity.filter(ImageFilter.GaussianBlur(FEATHER * max(opacity.size)))
+    inward = soft.point([max(0, 2 * value - 255) for value in range(256)])
+    picture.paste(colour.resize(photo.size, Image.Resampling.BICUBIC), mask=inward.resize(photo.size))
     return picture
 
 
@@ -118,7 +121,7 @@ def overlay_sheet(photo: Image.Image, model: MorphableModel, code: FaceCode, vie
 def _face_layer(
     photo: Image.Image, model: MorphableModel, code: FaceCode, view: View, whole_head: bool = False
 ) -> tuple[Image.Image, Image.Image]:
-    """Colour and opacity of the face at the photo's size or, if that is larger, at OVERLAY_SIDE."""
+    """Colour and opacity of the face at twice the photo's size, at most OVERLAY_SIDE."""
     if code.batch_size != 1 or len(view.focal) != 1:
         raise ValueError(
             f"an overlay shows one face, but there are {code.batch_size} and {len(view.focal)} views"
@@ -128,7 +131,7 @@ def _face_layer(
             f"the view is of a picture of {view.image_size} pixels (height, width), "
             f"but the photo has {(photo.height, photo.width)}"
         )
-    factor = min(1.0, OVERLAY_SIDE / max(photo.size))
+    factor = min(2.0, OVERLAY_SIDE / max(photo.size))
     size = (max(1, round(photo.height * factor)), max(1, round(photo.width * factor)))
     with torch.no_grad():
         vertices = model.vertices(code).float()
