@@ -185,3 +185,25 @@ class OpenHead(nn.Module):
         """(count, K) random people: normal standard deviations, clipped where faces stay whole."""
         drawn = torch.randn(count, self.layout.identity, generator=generator)
         return cast(Tensor, drawn.clamp(-SAMPLE_LIMIT, SAMPLE_LIMIT))
+
+    def sample_albedo(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        """(count, A) random colourings that go together: skin tone, then hair and eyes that occur with it.
+
+        Light hair, blue or green eyes and freckles become rare as skin darkens; grey hair and
+        folds come together. Meant to look plausible, not to follow any population's statistics.
+        """
+        place = {name: column for column, name in enumerate(self.albedo_names)}
+        z = torch.randn(count, self.layout.albedo, generator=generator)
+        light = (-z[:, place["melanin"]]).clamp(-2, 2) / 2
+        fair = light.clamp_min(0)
+        hair = place["hair lightness"]
+        z[:, hair] = 0.7 * z[:, hair] - 0.6 + 1.6 * fair - 0.8 * (-light).clamp_min(0)
+        z[:, place["hair redness"]] = 0.6 * z[:, place["hair redness"]] * (0.3 + fair)
+        for name, spread in (("iris blue", 1.6), ("iris green", 1.0), ("freckles", 1.5)):
+            z[:, place[name]] = (spread * z[:, place[name]] * fair.sqrt()).clamp_min(0)
+        for name in ("haemoglobin", "sallow", "lip colour", "brow darkness", "lash darkness"):
+            z[:, place[name]] *= 0.6
+        z[:, place["scalp hair coverage"]] = 0.4 * z[:, place["scalp hair coverage"]] + 0.2
+        z[:, place["hair grey"]] = 0.7 * z[:, place["hair grey"]] + 0.7 * z[:, place["skin age"]] - 0.6
+        z[:, place["beard shadow"]] = 0.8 * z[:, place["beard shadow"]] - 0.2
+        return cast(Tensor, z.clamp(-SAMPLE_LIMIT, SAMPLE_LIMIT))
