@@ -53,6 +53,7 @@ class ToolFinished:
     name: str
     text: str
     ok: bool
+    faces: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
 
 

@@ -162,8 +162,9 @@ def _message_events(message: BaseMessage) -> Iterator[Event]:
         made = message.artifact or {}
         ok = message.status != "error"
         text = str(message.text).removeprefix(REFUSED)
-        yield ToolFinished(message.tool_call_id, str(message.name), text, ok, tuple(made.get("files", ())))
-        for handle in made.get("faces", ()):
+        faces, files = tuple(made.get("faces", ())), tuple(made.get("files", ()))
+        yield ToolFinished(message.tool_call_id, str(message.name), text, ok, faces, files)
+        for handle in faces:
             yield FaceMade(handle)
 
 

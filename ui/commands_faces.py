@@ -55,7 +55,7 @@ def reconstruct(
     found = photos_in(photos)
     workspace = Workspace(out)
     failures = []
-    with Progress(Console(highlight=False)) as progress:
+    with Progress(Console(highlight=False, emoji=False)) as progress:
         for number, result in enumerate(reconstruct_many(found, workspace, progress), start=1):
             progress.done()
             if len(found) > 1:

@@ -34,7 +34,7 @@ def assets(
     if fetch:
         wanted = [s.name for s in store.status() if s.spec.group == "run"] if fetch == "all" else [fetch]
         for name in wanted:
-            with Progress(Console(highlight=False)) as progress:
+            with Progress(Console(highlight=False, emoji=False)) as progress:
                 path = store.fetch(name, progress)
             typer.echo(f"{name}: {path}")
     states = store.status(full=verify)

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.status import Status
 
 from agent.events import Event, FaceMade, Spoke, TextDelta, ToolFinished, ToolProgress, ToolStarted
@@ -54,13 +55,13 @@ class ChatScreen:
 
     def __init__(self, folder: Path, console: Console | None = None) -> None:
         self.folder = folder
-        self.console = console or Console(highlight=False, soft_wrap=True)
+        self.console = console or Console(highlight=False, soft_wrap=True, emoji=False)
         self._progress = Progress(self.console)
         self._mid_line = False
 
     def user(self, text: str) -> None:
         """What the person says, in scripted chats."""
-        self.console.print(f"\n[bold]you[/bold]      {_escaped(text)}")
+        self.console.print(f"\n[bold]you[/bold]      {escape(text)}")
 
     def show(self, events: Iterable[Event]) -> None:
         """Print one turn."""
@@ -86,23 +87,26 @@ class ChatScreen:
             self.console.print(event.text, end="", markup=False)
         elif isinstance(event, Spoke):
             if not self._mid_line:
-                self.console.print(f"[bold cyan]FaceGPT[/bold cyan]  {_escaped(event.text)}")
+                self.console.print(f"[bold cyan]FaceGPT[/bold cyan]  {escape(event.text)}")
             self._end_line()
         elif isinstance(event, ToolStarted):
             self._end_line()
-            self.console.print(f"[yellow]  {event.name}[/yellow] {_escaped(_arguments(event.arguments))}")
+            self.console.print(f"[yellow]  {event.name}[/yellow] {escape(_arguments(event.arguments))}")
         elif isinstance(event, ToolProgress):
             self._progress(f"{event.name}: {event.doing}", event.share)
         elif isinstance(event, ToolFinished):
             style = "green" if event.ok else "red"
             self.console.print(
-                f"  [{style}]{'done' if event.ok else 'refused'}[/{style}] {_escaped(event.text)}"
+                f"  [{style}]{'done' if event.ok else 'refused'}[/{style}] {escape(event.text)}"
             )
+            own = tuple(f"{handle}." for handle in event.faces)  # told when the face is
+            for name in event.files:
+                if not own or not name.startswith(own):
+                    self.console.print(f"  wrote {self.folder / name}", markup=False)
         elif isinstance(event, FaceMade):
             self._end_line()
-            self.console.print(
-                f"  [magenta]{event.handle}[/magenta] {self.folder / event.handle}.png .glb .json"
-            )
+            place = escape(str(self.folder / event.handle))
+            self.console.print(f"  [magenta]{event.handle}[/magenta] {place}.png .glb .json")
 
     def _end_line(self) -> None:
         if self._mid_line:
@@ -118,7 +122,3 @@ def _arguments(arguments: dict[str, Any]) -> str:
         elif value != "":
             told.append(f"{name}={value}")
     return ", ".join(told)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("[", "\\[")

@@ -96,6 +96,7 @@ def test_a_scripted_chat_streams_and_keeps_its_record(
         "done face-2 made from face-1",
     ):
         assert said in out, out
+    assert "wrote" not in out  # the three files of a face are told with the face
     assert out.index("face-1.png") < out.index("let him smile") < out.index("Here is face-2.")
     assert len(json.loads((case / "transcript.json").read_text())["messages"]) == 6
 
@@ -155,7 +156,7 @@ def test_the_demo_plays_its_script_twice_but_never_over_a_real_case(
     for _ in range(2):
         follow(*script())
         told = run("demo", "--out", out).stdout
-        assert "facegpt chat" in told
+        assert "facegpt chat" in told and f"wrote {out / 'overlay.png'}" in told
     faces = {f"face-{n}.json" for n in (1, 2, 3)}
     expected = faces | {"face-3.glb", "overlay.png", "transcript.json", "journal.jsonl"}
     assert expected <= {path.name for path in out.iterdir()}
