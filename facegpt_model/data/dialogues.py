@@ -327,14 +327,14 @@ def small_talk(rng: random.Random) -> Example:
 
 
 MIXTURE: tuple[tuple[Callable[[random.Random], Example], float], ...] = (
-    (describe, 0.45),
-    (restated, 0.13),
-    (edit, 0.22),
-    (after_tool, 0.07),
-    (photo, 0.03),
-    (export, 0.03),
-    (render, 0.02),
-    (describe_face, 0.01),
+    (describe, 0.38),
+    (restated, 0.14),
+    (edit, 0.20),
+    (after_tool, 0.09),
+    (photo, 0.05),
+    (export, 0.04),
+    (render, 0.04),
+    (describe_face, 0.02),
     (small_talk, 0.04),
 )
 
@@ -344,3 +344,8 @@ def sample(rng: random.Random) -> Example:
     makers, weights = zip(*MIXTURE, strict=True)
     maker: Callable[[random.Random], Example] = rng.choices(makers, weights)[0]
     return maker(rng)
+
+
+def sample_face(rng: random.Random) -> Example:
+    """One example whose answer makes a face: half with a witness's words, half without."""
+    return describe(rng) if rng.random() < 0.5 else restated(rng)

@@ -18,8 +18,15 @@ def mention_loss(read: AxisReadout, target: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(read.mention, said, reduction="none").sum(1).mean()
 
 
+UNSAID_SHARE = 0.3  # weight of an axis of which nothing was said, relative to one that was mentioned
+
+
 def value_loss(read: AxisReadout, target: Tensor) -> Tensor:
-    """Mean absolute error of the slider values over mentioned axes; none mentioned costs 0."""
-    said = target != 0
-    error = torch.where(said, (read.values - target).abs(), torch.zeros_like(target))
-    return error.sum() / said.sum().clamp_min(1)
+    """Squared error of the slider values, summed over axes, mean over faces.
+
+    target: (B, K), 0 where nothing was said. Unsaid axes count too: without them the
+    read-out need not tell a thin nose from thin lips (3.7 % of attributes went the wrong
+    way against 0.6 %, on 600 held-out read-outs).
+    """
+    weight = torch.where(target != 0, 1.0, UNSAID_SHARE)
+    return (weight * (read.values - target).square()).sum(1).mean()

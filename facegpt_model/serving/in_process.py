@@ -100,8 +100,7 @@ class InProcessBackend:
             answer.ids.append(token)
             if token == self._face:
                 answer.codes.append(self._code(decoder.hidden))
-                if must_make_face:
-                    break
+                break  # the state of <FACE> is a face, not the start of a next word
             if on_text:
                 whole = tokenizer.decode(answer.ids)
                 if not whole.endswith("\ufffd"):

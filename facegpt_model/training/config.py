@@ -35,7 +35,7 @@ class StageConfig(BaseModel, frozen=True, extra="forbid"):
     final_share: NonNegativeFloat = Field(0.03, description="learning rate at the end, share of the peak")
     gradient_clip: PositiveFloat = 1.0
     mention_weight: NonNegativeFloat = Field(0.2, description="was this axis mentioned, at <FACE>")
-    value_weight: NonNegativeFloat = Field(1.0, description="how far the axis moved, at <FACE>")
+    value_weight: NonNegativeFloat = Field(2.0, description="how far the axis moved, at <FACE>")
     phrase_share: NonNegativeFloat = Field(
         0.5, description="the same losses at each phrase, share of <FACE>'s"
     )

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from facegpt_model.data.collate import Collator, LanguageBatch
-from facegpt_model.data.dialogues import sample
+from facegpt_model.data.dialogues import sample, sample_face
 from facegpt_model.losses.axes import mention_loss, value_loss
 from facegpt_model.losses.language import answer_loss
 from facegpt_model.training.config import StageConfig
@@ -96,25 +96,41 @@ class InstructionStage(nn.Module):
         if self.training and len(batch.marks):
             self.replay.add(hidden[batch.marks[:, 0], batch.marks[:, 1]].detach(), batch.values)
             if self.config.replay_sample:
-                losses["replay"] = self._replayed(self.config.replay_sample)
+                losses["replay"] = self._read_out_loss(*self.replay.sample(self.config.replay_sample))
         return losses
 
-    def _replayed(self, count: int) -> Tensor:
-        states, values = self.replay.sample(count)
+    def _read_out_loss(self, states: Tensor, values: Tensor) -> Tensor:
         read = self.model.face_head.readout(states)
         return self.config.mention_weight * mention_loss(
             read, values
         ) + self.config.value_weight * value_loss(read, values)
 
     def finish(self) -> None:
-        """Settle the face head on the states of the finished language model."""
-        optimizer = torch.optim.Adam(self.model.face_head.parameters(), lr=self.config.learning_rate)
-        for step in range(self.config.head_steps if self.config.replay_sample else 0):
-            for group in optimizer.param_groups:
-                group["lr"] = self.config.learning_rate * (1 - step / self.config.head_steps)
-            optimizer.zero_grad()
-            self._replayed(self.config.replay_sample).backward()
-            optimizer.step()
+        """Settle the face head on fresh statements read by the finished language model."""
+        if not self.config.settle_tokens or not self.config.head_steps:
+            return
+        self.eval()
+        read = self._settle()
+        with torch.autocast("cpu", enabled=False):
+            optimizer = torch.optim.Adam(self.model.face_head.parameters(), lr=self.config.learning_rate)
+            for step in range(self.config.head_steps):
+                for group in optimizer.param_groups:
+                    group["lr"] = self.config.learning_rate * (1 - step / self.config.head_steps)
+                optimizer.zero_grad()
+                self._read_out_loss(*read.sample(max(self.config.replay_sample, 64))).backward()
+                optimizer.step()
+
+    @torch.no_grad()
+    def _settle(self) -> Replay:
+        rng = random.Random(f"settle-{self.config.seed}")
+        read, tokens = Replay(self.config.settle_tokens), 0
+        for batch in self.collator.stream(sample_face, rng, self.config.tokens_per_step):
+            hidden = self.language_model(input_ids=batch.ids, use_cache=False).last_hidden_state.float()
+            read.add(hidden[batch.marks[:, 0], batch.marks[:, 1]], batch.values)
+            tokens += batch.ids.numel()
+            if tokens >= self.config.settle_tokens:
+                break
+        return read
 
     def trainable(self) -> dict[str, Tensor]:
         """Everything a resumable checkpoint must hold."""

@@ -13,6 +13,9 @@ import torch
 from torch import Tensor, nn
 
 
+MENTIONED = -0.85  # logit from which an axis counts as mentioned: probability 0.3
+
+
 @dataclass(frozen=True)
 class AxisReadout:
     """values: (B, K) slider values in [-1, 1]; mention: (B, K) logits of "was mentioned"."""
@@ -50,4 +53,7 @@ class FaceHead(nn.Module):
     def forward(self, hidden: Tensor) -> Tensor:
         """(B, D) flat codes of (B, H) hidden states: mentioned axes only."""
         read = self.readout(hidden)
-        return torch.where(read.mention > 0, read.values, torch.zeros_like(read.values)) @ self.directions
+        return (
+            torch.where(read.mention > MENTIONED, read.values, torch.zeros_like(read.values))
+            @ self.directions
+        )
