@@ -1,15 +1,15 @@
-"""Skin and light of a fitted face, from the colours the photo shows at its vertices.
+"""Skin, hair and iris colour and the light of a fitted face.
 
-The photo is sampled where visible vertices fall. With albedo a(z) of the model, spherical
-harmonics Y and light L the prediction is a(z) * (Y L), per colour; z and L are found
-together by Gauss-Newton in gamma-compressed colour, re-weighted so that glasses, shine and
-hair over the face count little. Exposure and skin tone can stand in for each other: the
-prior says that cameras expose to a usual level and balance lamps to nearly white.
+With albedo a(z) of the model, spherical harmonics Y of the normal and light L, a place shows
+a(z) * (Y L) per colour. z and L are found together by Levenberg-Marquardt steps on
+gamma-compressed colours, re-weighted so that glasses, shine and hair over the face count
+little. Exposure and skin tone can stand in for each other: the prior says that cameras
+expose to a usual level and balance lamps to nearly white.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -18,212 +18,192 @@ from PIL import Image
 from torch import Tensor
 
 from facegpt_model.face import FaceCode, View
+from facegpt_model.fitting.colour_samples import ColourSamples, sample_colours
 from facegpt_model.morphable.openhead import OpenHead
-from facegpt_model.rendering.cameras import project, rotation_matrix
-from facegpt_model.rendering.lighting import sh_basis
-from facegpt_model.rendering.topology import vertex_normals
-from facegpt_model.rendering.visibility import rasterise
+from facegpt_model.rendering.lighting import Y0, Y1, Y2_PRODUCT, Y2_XX, Y2_ZZ
 
-FACE_PIXELS = 200  # height of the face in the sampled picture
 ALBEDO_LIMIT = 2.5
-EFFECTIVE_SAMPLES = 400.0  # colours of neighbouring vertices are not independent
-COLOUR_SD = 0.05  # of gamma-compressed colour
+COLOUR_SD = 0.06  # of gamma-compressed colour
 GAMMA = 2.2
-LIGHT_LEVEL_SD = 0.35  # relative, of the exposure
-LIGHT_SHAPE_SD = 0.45  # of the eight directional coefficients, relative to the level
-LIGHT_TINT_SD = 0.06  # by which one colour may differ from the mean of the three, relative
-STEPS = 12
-PAINTED = (
-    "skin",
-    "mottle",
-    "flush",
-    "socket",
-    "wrinkles",
-    "freckles",
-    "crease",
-    "beard",
-    "lips",
-    "brow_rim",
-    "brow",
-)
-UNSEEN = ("hair lightness", "hair redness", "hair grey", "scalp hair coverage", "iris blue", "iris green")
+FLOOR = 1e-3  # least linear colour and light
+USUAL_LEVEL = 0.75  # irradiance on a face in a portrait: its mean over portraits is near this
+LEVEL_SD = 0.35  # of the logarithm of that level
+SLOPE_SD, CURVE_SD = 0.6, 0.25  # by how much light varies over the head, of its level: degrees 1 and 2
+TINT_SD = 0.07  # by which one colour of the light differs from the mean of the three, of its level
+TINT_SHARE = 0.2  # of the variation over the head that may be coloured
+MEAN_SD = 0.02  # the mean of the variation belongs to the level
+ROBUST_MEDIANS = 1.5  # residuals of more than so many medians count little
+FIRST_STEPS, STEPS = 4, 8
+TONES = (-1.5, 0.5, 2.0)  # of melanin
+FD_STEP = 0.02  # standard deviations
+START = {"hair grey": 1.0, "iris blue": 0.5}  # at 0 these lie on a bound, where they show no slope
+OF_SKIN = ("melanin", "haemoglobin", "sallow", "lip colour", "beard shadow")
+OF_FEATURES = (
+    *("brow darkness", "hair lightness", "hair redness", "hair grey", "scalp hair coverage"),
+    *("iris blue", "iris green"),
+)  # what is finer than the samples keeps its mean: brow thickness, freckles, skin age, lash darkness
 
 
-@dataclass(frozen=True)
-class Samples:
-    """S sampled vertices.
+def fit_appearance(
+    photo: Image.Image, points: NDArray[np.float64], model: OpenHead, code: FaceCode, view: View
+) -> tuple[Tensor, Tensor]:
+    """Albedo coefficients (1, A) and light (1, 9, 3) of one fitted face.
 
-    colour: (S, 3) linear RGB of the photo; regions: (S, R) paint; shading: (S, 9) harmonics of
-    the normals; weight: (S,)
+    points: (478, 2) landmarks in the photo's pixels. Where the photo tells nothing, the mean
+    albedo and plain white light are kept.
     """
-
-    colour: Tensor
-    regions: Tensor
-    shading: Tensor
-    weight: Tensor
-
-
-def fit_appearance(photo: Image.Image, model: OpenHead, code: FaceCode, view: View) -> tuple[Tensor, Tensor]:
-    """Albedo coefficients (1, A) and light (1, 9, 3) of one fitted face in an RGB photo."""
     with torch.no_grad():
-        samples = sample_colours(photo, model, code, view)
-    albedo, light = _solve(model, samples)
+        samples = sample_colours(photo, points, model, code, view)
+        albedo, light = solve_appearance(model, code, samples)
     return albedo[None].float(), light[None].float()
 
 
-def sample_colours(photo: Image.Image, model: OpenHead, code: FaceCode, view: View) -> Samples:
-    """What the photo shows at the visible, painted vertices of the face."""
-    vertices = model.vertices(code).double()
-    points = project(vertices, view)[0]
-    patch, origin, scale = _patch(photo, points[model.mediapipe468, :2])
-    screen = points.clone()
-    screen[:, :2] = (points[:, :2] - origin) * scale
-    normals = vertex_normals(vertices, model.triangles)[0]
-    turn = rotation_matrix(view.rotation.double())[0]
-    shading_normals = normals @ turn.T * normals.new_tensor([1.0, -1.0, -1.0])
-    ray = vertices[0] @ turn.T + view.translation.double()[0]
-    facing = -(normals @ turn.T * ray / ray.norm(dim=1, keepdim=True)).sum(dim=1)
-    height, width = patch.shape[:2]
-    inside = ((screen[:, :2] > 1) & (screen[:, :2] < screen.new_tensor([width - 1, height - 1]))).all(dim=1)
-    paint = model.region_weights[:, [model.region_names.index(name) for name in PAINTED]].sum(dim=1).double()
-    seen = torch.from_numpy(_seen_vertices(screen.numpy(), model.triangles.numpy(), height, width))
-    used = torch.nonzero(seen & inside & (facing > 0.25) & (paint > 0.6))[:, 0]
-    used = used[_before_ears(model, vertices[0])[used]]
-    weight = (facing * paint * _vertex_areas(vertices[0], model.triangles))[used]
-    weight = weight.clamp_max(4 * weight.median()) if len(used) else weight
-    return Samples(
-        colour=_bilinear(patch, screen[used, :2]),
-        regions=model.region_weights[used].double(),
-        shading=sh_basis(shading_normals[used]),
-        weight=weight / weight.sum().clamp_min(1e-9) * EFFECTIVE_SAMPLES,
-    )
+def solve_appearance(model: OpenHead, code: FaceCode, samples: ColourSamples) -> tuple[Tensor, Tensor]:
+    """Most probable albedo (A,) and light (9, 3) behind the samples, float64.
+
+    Dark skin in bright light and fair skin in dim light look alike at first, so the search starts
+    from several tones and goes on from the best. Brows, irises and hair lie in shadows of their
+    own: they are coloured last, under the light that the skin tells.
+    """
+    problem = _Problem(model, code, samples)
+    tried = []
+    for tone in TONES:
+        state = torch.zeros(problem.size, dtype=torch.float64)
+        for name, value in {**START, "melanin": tone}.items():
+            state[model.albedo_names.index(name)] = value
+        tried.append(problem.descend(state, FIRST_STEPS, problem.skin_and_light))
+    _, best = min(tried, key=lambda result: result[0])
+    _, best = problem.descend(best, STEPS, problem.skin_and_light)
+    _, best = problem.descend(best, FIRST_STEPS, problem.features)
+    return best[: problem.count], problem.light(best)
 
 
-def _solve(model: OpenHead, samples: Samples) -> tuple[Tensor, Tensor]:
-    """Gauss-Newton over albedo (A) and light (27); the light starts as plain white of level 1."""
-    count = model.layout.albedo
-    albedo = torch.zeros(count, dtype=torch.float64)
-    light = torch.zeros(9, 3, dtype=torch.float64)
-    expected = light.clone()
-    expected[0] = 1 / 0.282095
-    light = expected.clone()
-    prior = _light_precision()
-    held = torch.tensor([name in UNSEEN for name in model.albedo_names])
-    target = samples.colour.clamp(1e-4, 1.0).pow(1 / GAMMA)
-    for _ in range(STEPS):
-        paint, paint_slope = _paint(model, albedo)
-        surface = samples.regions @ paint
-        irradiance = (samples.shading @ light).clamp_min(1e-3)
-        linear = (surface * irradiance).clamp_min(1e-4)
+@dataclass(frozen=True)
+class _Stage:
+    """Which parts of the state are free, (size,) bool, and what each sample weighs, (S + F,)."""
+
+    free: Tensor
+    weight: Tensor
+
+
+class _Problem:
+    """The samples, the priors and the search.
+
+    A state holds albedo (A), the logarithm of the light's level over the usual one (1), and how
+    light differs from white of that level, as a share of it (27).
+    """
+
+    def __init__(self, model: OpenHead, code: FaceCode, samples: ColourSamples) -> None:
+        self.model, self.code, self.samples = model, code, samples
+        self.count = model.layout.albedo
+        self.size = self.count + 28
+        self.white = torch.zeros(9, 3, dtype=torch.float64)
+        self.white[0] = 1 / Y0
+        is_vertex = torch.arange(len(samples.weight)) < len(samples.vertex)
+        share = samples.weight * is_vertex / (samples.weight * is_vertex).sum().clamp_min(1e-9)
+        shape = shape_precision((share[:, None] * samples.shading).sum(dim=0))
+        single = torch.ones(self.count + 1, dtype=torch.float64)
+        single[-1] = LEVEL_SD**-2
+        self.precision = torch.block_diag(single.diag(), shape)
+        self.skin_and_light = _Stage(self._free(OF_SKIN, light=True), samples.weight * is_vertex)
+        self.features = _Stage(self._free(OF_FEATURES, light=False), samples.weight * ~is_vertex)
+        self.target = samples.colour.clamp(FLOOR, 1.0).pow(1 / GAMMA)
+
+    def _free(self, names: tuple[str, ...], light: bool) -> Tensor:
+        albedo = torch.tensor([name in names for name in self.model.albedo_names])
+        return torch.cat([albedo, torch.full((28,), light)])
+
+    def descend(self, state: Tensor, steps: int, stage: _Stage) -> tuple[float, Tensor]:
+        """Cost and state after some Levenberg-Marquardt steps."""
+        damping, free = 0.1, stage.free
+        for _ in range(steps):
+            residual, jacobian = self._residual_and_slope(state)
+            size = residual.norm(dim=1)
+            scale = (ROBUST_MEDIANS * size[stage.weight > 0].median()).clamp_min(COLOUR_SD)
+            share = (1 + (size / scale) ** 2) ** -2  # Geman and McClure
+            weight = (stage.weight * share).repeat_interleave(3) / COLOUR_SD**2
+            slope = jacobian.T @ (weight * residual.flatten()) - self.precision @ state
+            curvature = (jacobian.T @ (weight[:, None] * jacobian) + self.precision)[free][:, free]
+            before = self._cost(residual, weight, state)
+            while damping < 1e5:
+                step = torch.zeros_like(state)
+                damped = curvature + damping * curvature.diagonal().diag()
+                step[free] = torch.linalg.solve(damped, slope[free])
+                moved = state + step
+                moved[: self.count] = moved[: self.count].clamp(-ALBEDO_LIMIT, ALBEDO_LIMIT)
+                better = self._cost(self.target - self._predict(moved), weight, moved) < before
+                damping = damping / 5 if better else damping * 5
+                if better:
+                    state = moved
+                    break
+        residual = self.target - self._predict(state)
+        bounded = (residual.norm(dim=1) / (3 * COLOUR_SD)).square()
+        robust = (bounded / (1 + bounded)).mul(stage.weight).sum() * 9
+        return float(robust + state @ self.precision @ state), state
+
+    def _cost(self, residual: Tensor, weight: Tensor, state: Tensor) -> float:
+        return float((weight * residual.flatten() ** 2).sum() + state @ self.precision @ state)
+
+    def _predict(self, state: Tensor) -> Tensor:
+        """(S + F, 3) gamma-compressed colours."""
+        paint = self._paint(state[None, : self.count])[0]
+        return (paint * self._irradiance(state)).clamp_min(FLOOR).pow(1 / GAMMA)
+
+    def light(self, state: Tensor) -> Tensor:
+        """(9, 3) coefficients."""
+        shape = state[self.count + 1 :].reshape(9, 3)
+        return USUAL_LEVEL * state[self.count].exp() * (self.white + shape)
+
+    def _irradiance(self, state: Tensor) -> Tensor:
+        return (self.samples.shading @ self.light(state)).clamp_min(FLOOR)
+
+    def _residual_and_slope(self, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Residual (S + F, 3) and the slope (3 (S + F), A + 28) of the prediction."""
+        steps = FD_STEP * torch.cat([torch.zeros(1, self.count), torch.eye(self.count)]).double()
+        paint = self._paint(state[None, : self.count] + steps)
+        irradiance = self._irradiance(state)
+        linear = (paint[0] * irradiance).clamp_min(FLOOR)
         predicted = linear.pow(1 / GAMMA)
-        residual = (target - predicted).reshape(-1)
         gain = predicted / linear / GAMMA
-        by_albedo = torch.einsum("sr,rca->sca", samples.regions, paint_slope) * (irradiance * gain)[..., None]
-        by_light = torch.zeros(*surface.shape, 9, 3, dtype=torch.float64)
+        by_albedo = ((paint[1:] - paint[0]) / FD_STEP * irradiance * gain).permute(1, 2, 0)
+        by_level = (linear * gain)[..., None]
+        by_shape = torch.zeros(*linear.shape, 9, 3, dtype=torch.float64)
+        level = USUAL_LEVEL * state[self.count].exp()
         for channel in range(3):
-            by_light[:, channel, :, channel] = samples.shading * (surface * gain)[:, channel, None]
-        jacobian = torch.cat([by_albedo, by_light.flatten(2)], dim=2).flatten(0, 1)
-        weight = _robust(residual.reshape(-1, 3), samples.weight).repeat_interleave(3) / COLOUR_SD**2
-        precision = torch.block_diag(torch.eye(count, dtype=torch.float64), prior)
-        position = torch.cat([albedo, (light - expected).flatten()])
-        slope = jacobian.T @ (weight * residual) - precision @ position
-        curvature = jacobian.T @ (weight[:, None] * jacobian) + precision
-        free = torch.cat([~held, torch.ones(27, dtype=torch.bool)])
-        delta = torch.zeros(count + 27, dtype=torch.float64)
-        delta[free] = torch.linalg.solve(curvature[free][:, free], slope[free])
-        albedo = (albedo + delta[:count].clamp(-1, 1)).clamp(-ALBEDO_LIMIT, ALBEDO_LIMIT)
-        light = light + delta[count:].reshape(9, 3)
-    return albedo, light
+            slope = (paint[0] * gain)[:, channel, None] * level
+            by_shape[:, channel, :, channel] = self.samples.shading * slope
+        slopes = torch.cat([by_albedo, by_level, by_shape.flatten(2)], dim=2).flatten(0, 1)
+        return self.target - predicted, slopes
 
-
-def _light_precision() -> Tensor:
-    """(27, 27) inverse covariance of light about white of level 1: level, shape, and tint."""
-    level = 1 / 0.282095
-    mean_part, tint_part = torch.full((3, 3), 1 / 3, dtype=torch.float64), torch.eye(3, dtype=torch.float64)
-    tint_part = tint_part - mean_part
-    blocks = []
-    for k in range(9):
-        sd = level * (LIGHT_LEVEL_SD if k == 0 else LIGHT_SHAPE_SD / 2)
-        tint = level * LIGHT_TINT_SD
-        blocks.append(3 * mean_part / sd**2 / 3 + tint_part / tint**2)
-    return torch.block_diag(*blocks)
-
-
-def _robust(residual: Tensor, weight: Tensor) -> Tensor:
-    """(S,) weights times the share Geman and McClure's function leaves to each sample."""
-    size = residual.norm(dim=1)
-    scale = (2.0 * size.median()).clamp_min(0.03)
-    return weight * (1 + (size / scale) ** 2) ** -2
-
-
-def _paint(model: OpenHead, albedo: Tensor) -> tuple[Tensor, Tensor]:
-    """(R, 3) colour of each region and its slope (R, 3, A)."""
-    blank = torch.zeros(1, 0, dtype=torch.float64)
-
-    def colours(z: Tensor) -> Tensor:
-        code = FaceCode(
-            blank.new_zeros(1, model.layout.identity),
-            blank.new_zeros(1, model.layout.expression),
-            z[None],
-            model.basis,
+    def _paint(self, albedo: Tensor) -> Tensor:
+        """(N, S + F, 3) linear albedo of the sampled vertices and features for (N, A) coefficients."""
+        count, names = len(albedo), self.model.region_names
+        codes = replace(
+            self.code,
+            identity=self.code.identity.double().expand(count, -1),
+            expression=self.code.expression.double().expand(count, -1),
+            albedo=albedo,
+            joints=self.code.joints.double().expand(count, -1, -1),
         )
-        return model.region_colours(code)[0]
+        colours, cover = self.model.region_colours(codes), self.model.region_cover(codes)
+        skin = colours[:, names.index("skin")]
+        parts = [self.model.albedo(codes)[:, self.samples.vertex]]
+        for name in self.samples.features:
+            region = names.index(name)
+            parts.append((skin + cover[:, region, None] * (colours[:, region] - skin))[:, None])
+        return torch.cat(parts, dim=1)
 
-    slope = torch.autograd.functional.jacobian(colours, albedo)
-    return colours(albedo), slope
 
+def shape_precision(facing: Tensor) -> Tensor:
+    """(27, 27) inverse covariance of the light's variation over the head, for flat (9, 3) coefficients.
 
-def _patch(photo: Image.Image, points: Tensor) -> tuple[NDArray[np.float64], Tensor, float]:
-    """Linear colours of the picture around the points, at FACE_PIXELS; its origin; patch pixels per pixel."""
-    low, high = points.amin(dim=0), points.amax(dim=0)
-    margin = 0.25 * (high - low)
-    left, top = (low - margin).clamp_min(0).floor().tolist()
-    right = min(photo.width, float((high + margin)[0].ceil()))
-    bottom = min(photo.height, float((high + margin)[1].ceil()))
-    scale = min(1.0, FACE_PIXELS / float((high - low)[1]))
-    size = (max(2, round((right - left) * scale)), max(2, round((bottom - top) * scale)))
-    small = photo.resize(
-        size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR, (left, top, right, bottom)
+    facing: (9,) mean harmonics of the face's normals, on which the variation has mean 0 but for tint
+    """
+    strongest = torch.tensor([Y0, Y1, Y1, Y1, Y2_PRODUCT, Y2_PRODUCT, 2 * Y2_ZZ, Y2_PRODUCT, Y2_XX]).double()
+    spread = torch.tensor([1.0, *[SLOPE_SD] * 3, *[CURVE_SD] * 5]).double() / strongest
+    single, together = spread.square().reciprocal().diag(), torch.outer(facing, facing)
+    grey = torch.full((3, 3), 1 / 3, dtype=torch.float64)
+    tint = torch.eye(3, dtype=torch.float64) - grey
+    return torch.kron(single + together / MEAN_SD**2, grey) + torch.kron(
+        single / TINT_SHARE**2 + together / TINT_SD**2, tint
     )
-    return linear_rgb(np.asarray(small, dtype=np.float64) / 255), points.new_tensor([left, top]), scale
-
-
-def linear_rgb(srgb: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Linear RGB of sRGB values in 0..1 (IEC 61966-2-1)."""
-    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
-
-
-def _bilinear(patch: NDArray[np.float64], places: Tensor) -> Tensor:
-    """(S, 3) colours at (S, 2) pixel places."""
-    image = torch.from_numpy(patch).permute(2, 0, 1)[None]
-    grid = 2 * places / places.new_tensor([patch.shape[1], patch.shape[0]]) - 1
-    return torch.nn.functional.grid_sample(
-        image, grid[None, None], align_corners=False, padding_mode="border"
-    )[0, :, 0].T
-
-
-def _seen_vertices(
-    screen: NDArray[np.float64], triangles: NDArray[np.int64], height: int, width: int
-) -> NDArray[np.bool_]:
-    """(V,) whether a corner of a triangle that is nearest somewhere."""
-    points = screen.copy()
-    points[:, 2] = 1 / np.maximum(points[:, 2], 1.0)
-    ids, _ = rasterise(points, triangles, height, width)
-    seen = np.zeros(len(screen), dtype=bool)
-    seen[triangles[np.unique(ids[ids >= 0])]] = True
-    return seen
-
-
-def _before_ears(model: OpenHead, vertices: Tensor) -> Tensor:
-    """(V,) in front of the ends of the jaw line and above its lower edge: no ears, no neck."""
-    jaw = model.landmarks68(vertices[None])[0, :17]
-    order = jaw[:, 0].argsort()
-    edge = np.interp(vertices[:, 0].numpy(), jaw[order, 0].numpy(), jaw[order, 1].numpy())
-    return (vertices[:, 2] > jaw[[0, 16], 2].mean() + 5) & (vertices[:, 1] > torch.from_numpy(edge) + 3)
-
-
-def _vertex_areas(vertices: Tensor, triangles: Tensor) -> Tensor:
-    """(V,) square millimetres around each vertex."""
-    a, b, c = (vertices[triangles[:, k]] for k in range(3))
-    area = torch.linalg.cross(b - a, c - a).norm(dim=1) / 6
-    return vertices.new_zeros(len(vertices)).index_add(0, triangles.reshape(-1), area.repeat_interleave(3))

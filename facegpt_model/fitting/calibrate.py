@@ -1,11 +1,12 @@
-"""Measure the mean offset between detected landmarks and the model's, from portraits.
+"""Measure landmark offsets and resting blendshapes from portraits.
 
     python -m facegpt_model.fitting.calibrate --photos FOLDER
 
 Alternates: fit every training portrait with the present offsets; find, per landmark, the
 3D offset in the head frame that explains what is left over best in all portraits. Only
 portraits with a verified licence and of people not kept for tests are used, the sources in
-turn, so that a small one counts too. Writes
+turn, so that a small one counts too. Whether eyes and mouths are open must come from the
+expression, so the offsets of facing lids and lips may not open or close them. Writes
 correspondence.npz and correspondence.json beside this file.
 """
 
@@ -16,13 +17,14 @@ import hashlib
 import json
 import logging
 from collections import Counter
+from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facegpt_model.fitting.correspondence import FILE
+from facegpt_model.fitting.correspondence import FILE, Correspondence
 from facegpt_model.fitting.landmark_fit import INNER, LandmarkBasis, LandmarkFit, basis_at, fit_landmarks
 from facegpt_model.fitting.portraits import Portrait, read_portraits
 from facegpt_model.morphable.openhead import OpenHead
@@ -31,36 +33,46 @@ from facegpt_model.perception.blendshapes import BLENDSHAPE_NAMES
 Array = NDArray[np.float64]
 log = logging.getLogger(__name__)
 
-DEPTH_RIDGE = (
-    0.02  # holds the part of an offset along the line of sight, which nearly frontal heads hardly show
+DEPTH_RIDGE = 0.02  # holds offsets along the line of sight, which nearly frontal heads hardly show
+REST_PERCENTILE = 10  # of each detected weight over all portraits
+FACING = (  # upper and lower rims of the right eye, the left eye and the mouth, corners left out
+    ((161, 160, 159, 158, 157), (163, 144, 145, 153, 154)),
+    ((388, 387, 386, 385, 384), (390, 373, 374, 380, 381)),
+    ((80, 81, 82, 13, 312, 311, 310), (88, 178, 87, 14, 317, 402, 318)),
 )
 
 
 def calibrate(
     model: OpenHead, portraits: list[Portrait], image_size: tuple[int, int], rounds: int
-) -> tuple[Array, Array]:
-    """Offsets (468, 3) and (68, 3), mm in the head frame, of portraits of one size in pixels."""
+) -> Correspondence:
+    """The relation of detectors and model in portraits of one (height, width) in pixels."""
     vertex = model.mediapipe468.numpy()
-    correction, correction68 = np.zeros((468, 3)), np.zeros((68, 3))
-    own68 = basis_at(model, model.ibug68.numpy(), correction68)
+    rest = np.percentile([p.blendshapes for p in portraits], REST_PERCENTILE, axis=0)
+    known = Correspondence(np.zeros((468, 3)), np.zeros((68, 3)), rest, model.basis)
+    own68 = basis_at(model, model.ibug68.numpy(), known.ibug68)
     order = [BLENDSHAPE_NAMES.index(name) for name in model.expression_names]
     fits: list[LandmarkFit | None] = [None] * len(portraits)
     for number in range(rounds):
-        basis = basis_at(model, vertex, correction)
+        basis = basis_at(model, vertex, known.mediapipe468)
         inner = basis[INNER]
         found = [
-            fit_landmarks(inner, p.points478[INNER, :2], p.blendshapes[order], image_size, start)
+            fit_landmarks(
+                inner, p.points478[INNER, :2], known.expression(p.blendshapes)[order], image_size, start
+            )
             for p, start in zip(portraits, fits, strict=True)
         ]
         left = [
             _left_over(basis, fit, p.points478[:468, :2]) for fit, p in zip(found, portraits, strict=True)
         ]
         log.info("round %d: %.2f mm left over on %d portraits", number, _mean_length(left), len(portraits))
-        correction = correction + _mean_offset(left, found)
         left68 = [_left_over(own68, fit, p.points68) for fit, p in zip(found, portraits, strict=True)]
-        correction68 = _mean_offset(left68, found)
+        known = replace(
+            known,
+            mediapipe468=_without_openings(known.mediapipe468 + _mean_offset(left, found)),
+            ibug68=_mean_offset(left68, found),
+        )
         fits = list(found)
-    return correction, correction68
+    return known
 
 
 def in_turn(portraits: list[Portrait], count: int) -> list[Portrait]:
@@ -85,6 +97,16 @@ def _mean_offset(left: list[Array], fits: list[LandmarkFit]) -> Array:
     return np.asarray(np.linalg.solve(curvature, np.einsum("nai,nka->ik", views, np.stack(left))).T)
 
 
+def _without_openings(offset: Array) -> Array:
+    """Offsets whose facing rims have the same mean height, so that they neither open nor close."""
+    kept = offset.copy()
+    for upper, lower in FACING:
+        opening = offset[list(upper), 1].mean() - offset[list(lower), 1].mean()
+        kept[list(upper), 1] -= opening / 2
+        kept[list(lower), 1] += opening / 2
+    return kept
+
+
 def _mean_length(left: list[Array]) -> float:
     return float(np.linalg.norm(np.stack(left)[:, INNER], axis=2).mean())
 
@@ -104,12 +126,13 @@ def main() -> None:
     portraits = in_turn(
         [p for p in read_portraits(options.photos) if p.verified and not p.is_test], options.count
     )
-    correction, correction68 = calibrate(model, portraits, (options.size, options.size), options.rounds)
+    known = calibrate(model, portraits, (options.size, options.size), options.rounds)
     np.savez_compressed(
         FILE,
-        mediapipe468=correction.astype(np.float32),
-        ibug68=correction68.astype(np.float32),
-        basis=model.basis,
+        mediapipe468=known.mediapipe468.astype(np.float32),
+        ibug68=known.ibug68.astype(np.float32),
+        rest=known.rest.astype(np.float32),
+        basis=known.basis,
     )
     about = {
         "made_by": "python -m facegpt_model.fitting.calibrate",
@@ -118,8 +141,8 @@ def main() -> None:
         "attribution": sorted({p.attribution for p in portraits}),
         "rounds": options.rounds,
         "mean_length_mm": {
-            "mediapipe468": round(float(np.linalg.norm(correction, axis=1).mean()), 3),
-            "ibug68": round(float(np.linalg.norm(correction68, axis=1).mean()), 3),
+            "mediapipe468": round(float(np.linalg.norm(known.mediapipe468, axis=1).mean()), 3),
+            "ibug68": round(float(np.linalg.norm(known.ibug68, axis=1).mean()), 3),
         },
         "note": "offsets are averages over all portraits; no person's shape can be read from them",
     }

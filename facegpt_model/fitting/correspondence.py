@@ -1,8 +1,9 @@
-"""Where detected landmarks lie relative to the model's own: one mean 3D offset per landmark.
+"""How what detectors say relates to the model: landmark offsets and the blendshapes of rest.
 
-A detector's "corner of the mouth" is not exactly the vertex with that name. The offsets,
-millimetres in the head frame, are averages over training portraits; calibrate.py makes them
-and correspondence.json tells from what.
+A detector's "corner of the mouth" is not exactly the vertex with that name, so every
+landmark has one mean 3D offset, millimetres in the head frame. And the blendshape net says
+"squint 0.3" of a relaxed face, so every weight has a resting level. Both are statistics of
+training portraits; calibrate.py makes them and correspondence.json tells from what.
 """
 
 from __future__ import annotations
@@ -19,23 +20,26 @@ FILE = Path(__file__).with_name("correspondence.npz")
 
 @dataclass(frozen=True)
 class Correspondence:
-    """Offsets detected minus model, mm, head frame.
+    """Offsets detected minus model, mm, head frame, and resting blendshapes.
 
     mediapipe468: (468, 3) for OpenHead.landmarks468; ibug68: (68, 3) for OpenHead.landmarks68
+    rest: (52,) weights the net gives a relaxed face, in the order of perception's BLENDSHAPE_NAMES
     basis: the model they belong to
     """
 
     mediapipe468: NDArray[np.float64]
     ibug68: NDArray[np.float64]
+    rest: NDArray[np.float64]
     basis: str
+
+    def expression(self, blendshapes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(52,) blend weights in 0..1 that (52,) detected weights mean: 0 at rest, 1 at 1."""
+        return np.clip((blendshapes - self.rest) / (1 - self.rest), 0.0, 1.0)
 
 
 @lru_cache(maxsize=1)
 def load_correspondence(file: Path = FILE) -> Correspondence:
     """The shipped offsets."""
     with np.load(file, allow_pickle=False) as stored:
-        return Correspondence(
-            stored["mediapipe468"].astype(np.float64),
-            stored["ibug68"].astype(np.float64),
-            str(stored["basis"]),
-        )
+        offsets = {key: stored[key].astype(np.float64) for key in ("mediapipe468", "ibug68", "rest")}
+        return Correspondence(**offsets, basis=str(stored["basis"]))

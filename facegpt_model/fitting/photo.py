@@ -14,6 +14,7 @@ from torch import Tensor
 
 from facegpt_model.face import FaceCode, FaceEstimate, View
 from facegpt_model.fitting.appearance_fit import fit_appearance
+from facegpt_model.fitting.correspondence import load_correspondence
 from facegpt_model.fitting.landmark_fit import INNER, Camera, LandmarkFit, fit_landmarks, landmark_basis
 from facegpt_model.morphable.base import load
 from facegpt_model.morphable.openhead import OpenHead
@@ -62,7 +63,8 @@ def fit_photo(photo: Image.Image, on_progress: Progress | None = None, name: str
     fit, nme = fit_observation(model, faces[0], photo.size)
     code, view = code_and_view(model, fit)
     report("fitting skin and light", 0.7)
-    albedo, light = fit_appearance(photo, model, code, view)
+    points = faces[0].points478[:, :2].double().numpy()
+    albedo, light = fit_appearance(photo, points, model, code, view)
     estimate = FaceEstimate(
         code=replace(code, albedo=albedo),
         view=replace(view, light=light),
@@ -79,7 +81,7 @@ def fit_observation(
     """Shape and camera of one observed face in a photo of (width, height), and its error in percent."""
     points = face.points478[:, :2].double().numpy()
     order = [face.blendshape_names.index(name) for name in model.expression_names]
-    expected = face.blendshapes[order].double().numpy()
+    expected = load_correspondence().expression(face.blendshapes.double().numpy())[order]
     basis = landmark_basis(model)[INNER]
     fit = fit_landmarks(basis, points[INNER], expected, (size[1], size[0]))
     missed = np.linalg.norm(
