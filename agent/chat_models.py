@@ -71,14 +71,18 @@ class FaceChatModel(BaseChatModel):
         faces: Sequence[str] = (),
         **kwargs: Any,
     ) -> ChatResult:
+        spoken: list[str] = []
+
         def on_text(piece: str) -> None:
-            if run_manager:
+            spoken.append(piece)
+            if run_manager and piece:
                 chunk = AIMessageChunk(content=piece, id=f"lc_run--{run_manager.run_id}")
                 run_manager.on_llm_new_token(piece, chunk=ChatGenerationChunk(message=chunk))
 
         turns = [to_turn(message) for message in messages]
         backend: Backend = self.backend
         reply = backend.chat(turns, tools, faces, on_text)
+        on_text(unspoken("".join(spoken), reply.text))
         message = to_message(reply, backend.name, known_call_ids(messages))
         return ChatResult(generations=[ChatGeneration(message=message)])
 
@@ -119,6 +123,14 @@ def to_message(reply: Reply, model: str, taken: frozenset[str] = frozenset()) ->
         additional_kwargs={"faces": records} if records else {},
         response_metadata={"model_name": model},
     )
+
+
+def unspoken(spoken: str, text: str) -> str:
+    """What of a reply was not streamed, such as a closing <FACE>; "" if the two do not match."""
+    for said in (spoken.lstrip(), spoken.strip()):
+        if text.startswith(said):
+            return text[len(said) :]
+    return ""
 
 
 def known_call_ids(messages: Sequence[BaseMessage]) -> frozenset[str]:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from langchain_core.messages import AIMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage
 
-from agent.chat_models import FaceChatModel, to_message, to_turn
+from agent.chat_models import FaceChatModel, to_message, to_turn, unspoken
 from agent.toolbox import toolbox
 from facegpt_model import layout
 from facegpt_model.face import FaceEstimate
@@ -56,6 +56,20 @@ def test_faces_travel_as_json_and_come_back(estimate: Callable[..., FaceEstimate
         code = layout.from_record(record).code
         assert torch.allclose(code.identity, estimate(seed).code.identity, atol=1e-5)
     assert message.response_metadata["model_name"] == "m@1"
+
+
+@pytest.mark.parametrize(
+    ("spoken", "text", "rest"),
+    [
+        ("A man. ", "A man. <FACE>", "<FACE>"),
+        (" A man.", "A man. <FACE>", " <FACE>"),
+        ("A man. <FACE> ", "A man. <FACE>", ""),
+        ("", "Hello", "Hello"),
+        ("Something else", "A man.", ""),
+    ],
+)
+def test_what_was_not_streamed_follows(spoken: str, text: str, rest: str) -> None:
+    assert unspoken(spoken, text) == rest
 
 
 def test_tools_are_offered_with_existing_handles_only(scripted: Callable[..., Any]) -> None:
