@@ -59,6 +59,7 @@ def draw_portrait(
         positions.astype(np.float32),
         normals.astype(np.float32),
         surface.rest,
+        rotation.astype(np.float32),
         lamp.points(positions),
         surface.occlusion,
         surface.colours,

@@ -197,6 +197,7 @@ def shade(
     positions: np.ndarray,
     normals: np.ndarray,
     rest: np.ndarray,
+    rotation: np.ndarray,
     light_points: np.ndarray,
     occlusion: np.ndarray,
     colours: np.ndarray,
@@ -215,7 +216,7 @@ def shade(
     """Fill diffuse, albedo and specular (H, W, 3) for the samples in ids (H, W).
 
     screen: (V, 3) pixel x, pixel y, depth; positions, normals: (V, 3) in the lamps' frame;
-    rest: (V, 3) places pores stick to;
+    rest: (V, 3) places pores stick to; rotation: (3, 3) from their frame to the lamps';
     light_points: (V, 3) in the shadow map; grain: (G, G, 4) repeating noise of about unit
     size; eyes: (K, 6) as Surface.eyes, in the lamps' frame; shadow_mm: mm per texel.
     """
@@ -294,7 +295,8 @@ def shade(
                         towards = (ox * KEY[0] + oy * KEY[1] + oz * KEY[2]) / aside
                         caustic = 1.2 - 0.5 * towards * min(aside / 0.3, 1.0)
             elif kind == SKIN:
-                way[0], way[1], way[2] = nx, ny, nz
+                for j in range(3):
+                    way[j] = abs(nx * rotation[0, j] + ny * rotation[1, j] + nz * rotation[2, j])
                 _pores(grain, place, way, PORE_TILE_MM, one, pore)
                 _pores(grain, place, way, BLOTCH_TILE_MM, one, blotch)
                 depth = PORE_DEPTH * min(max(1.6 * (nx * vx + ny * vy + nz * vz), 0.0), 1.0)

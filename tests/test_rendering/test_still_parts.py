@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from facegpt_model.rendering.occlusion import ambient_occlusion, even_directions, parallel_view, shadow_map
-from facegpt_model.rendering.portrait import SHOULDER, tone
+from facegpt_model.rendering.portrait import SHOULDER, draw_portrait, tone
 from facegpt_model.rendering.skin_shading import scatter
 from facegpt_model.rendering.subdivision import fine_attributes, fine_corners, subdivide
+from facegpt_model.rendering.surface import Surface
 from facegpt_model.rendering.topology import mean_edge_length, topology_of, vertex_normals
 
 Sphere = tuple[Tensor, Tensor]
@@ -133,3 +134,25 @@ def test_the_tone_curve_rises_smoothly_and_leaves_the_middle_alone() -> None:
     assert np.diff(curve)[1:].max() < 0.03
     assert tone(np.array([0.21404]))[0] == pytest.approx(0.5, abs=1e-4)
     assert tone(np.array([SHOULDER]))[0] == pytest.approx(tone(np.array([SHOULDER + 1e-6]))[0], abs=1e-4)
+
+
+@pytest.mark.parametrize("yaw", [0.0, 80.0])
+def test_pores_are_round_from_every_side(sphere: Sphere, yaw: float) -> None:
+    vertices, triangles = sphere[0].float().numpy(), sphere[1].numpy()
+    count = len(vertices)
+    ball = Surface(
+        vertices=vertices - [0, 0, 75],
+        normals=vertices / 80,
+        rest=vertices,
+        triangles=triangles,
+        material=np.zeros(len(triangles), np.int64),
+        occlusion=np.ones(count, np.float32),
+        colours=np.full((count, 3), 0.4, np.float32),
+        corner_uv=np.zeros((len(triangles), 3, 2), np.float32),
+        texture=np.zeros((0, 0, 4), np.float32),
+        eyes=np.zeros((0, 6), np.float32),
+    )
+    patch = draw_portrait(ball, yaw, 0, 300, 2)[130:170, 130:170, 1].astype(float)
+    down, across = (np.abs(np.diff(patch, 2, axis)).mean() for axis in (0, 1))
+    assert down > 0.3
+    assert 0.7 < across / down < 1.4
