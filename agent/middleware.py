@@ -13,7 +13,7 @@ from langchain.agents.middleware import (
     ModelResponse,
     hook_config,
 )
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.runtime import Runtime
 
 from agent.toolbox import Services
@@ -44,9 +44,10 @@ class RegisterFaces(AgentMiddleware[AgentState, Services]):
         message = state["messages"][-1]
         if not isinstance(message, AIMessage) or not message.additional_kwargs.get("faces"):
             return None
+        said = next((str(m.text) for m in reversed(state["messages"]) if isinstance(m, HumanMessage)), "")
         handles = []
         for record in message.additional_kwargs["faces"]:
-            made_by = {"tool": "imagine", "understood": str(message.text)}
+            made_by = {"tool": "imagine", "text": said, "understood": str(message.text)}
             face = runtime.context.workspace.add(layout.from_record(record), made_by=made_by)
             runtime.stream_writer({"face": face.handle})
             handles.append(face.handle)

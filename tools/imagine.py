@@ -27,7 +27,7 @@ class ImagineRequest(BaseModel, extra="forbid"):
 
 def checked_text(text: str) -> str:
     """The text without outer blanks; ToolError if it is empty or longer than MAX_TEXT."""
-    stripped = text.strip()
+    stripped = text.encode("utf-8", "replace").decode().strip()  # half characters cannot be stored
     if not stripped:
         raise ToolError(
             "the text is empty; say what the face looks like, such as 'an old man with a broad nose'"

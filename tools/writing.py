@@ -47,7 +47,9 @@ def write_through(path: Path, write: Callable[[Path], object]) -> Path:
 def write_text(path: Path, text: str) -> Path:
     """Text as UTF-8 with a newline at its end."""
     content = text if text.endswith("\n") else text + "\n"
-    return write_through(path, lambda stand_in: stand_in.write_text(content, encoding="utf-8"))
+    return write_through(
+        path, lambda stand_in: stand_in.write_text(content, encoding="utf-8", errors="replace")
+    )
 
 
 @contextmanager

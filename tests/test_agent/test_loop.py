@@ -45,7 +45,8 @@ def test_a_spoken_face_gets_a_handle(talk: Script, estimate: Make, case: Path) -
         ]  # fmt: skip
         message = conversation.messages[-1]
         assert message.additional_kwargs == {"handles": ["face-1"]}
-    assert (case / "face-1.json").exists()
+    made_by = json.loads((case / "face-1.json").read_text())["made_by"]
+    assert made_by == {"tool": "imagine", "text": "a man", "understood": "A man. <FACE>"}
 
 
 def test_two_faces_in_one_message_get_two_handles(talk: Script, estimate: Make) -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 from facegpt_model.face import FaceEstimate
 from facegpt_model.serving.backend import Reply
 from tools.errors import ToolError
-from tools.imagine import ImagineRequest, imagine
+from tools.imagine import ImagineRequest, checked_text, imagine
 from tools.reconstruct import ReconstructRequest, photos_in, reconstruct, reconstruct_many, show_photo
 from tools.workspace import Workspace
 
@@ -43,6 +43,10 @@ def test_bad_texts_never_reach_the_model(
     with pytest.raises(ToolError, match=told):
         imagine(ImagineRequest(text=text), Workspace(case), backend)
     assert not backend.asked
+
+
+def test_half_characters_of_a_broken_terminal_are_replaced() -> None:
+    assert checked_text(" a man \udcff ") == "a man ?"
 
 
 def test_a_model_that_makes_no_face_is_told(case: Path, scripted: Callable[..., Any]) -> None:
