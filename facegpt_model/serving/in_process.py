@@ -17,7 +17,7 @@ from facegpt_model.vlm.model import FaceGPT, load_checkpoint
 from facegpt_model.vlm.tokens import END, FACE, IMAGE, TOOL_CALL, prompt
 
 SHIPPED_CHECKPOINT = Path(__file__).resolve().parents[1] / "vlm" / "checkpoints" / "facegpt-smol"
-MAX_ANSWER = 220  # tokens of text
+MAX_ANSWER = 160  # tokens of text
 MAX_CALL = 320  # tokens of a tool call
 MAX_PROMPT = 2000  # tokens; far above what the embedded model was trained on
 
@@ -66,7 +66,7 @@ class InProcessBackend:
         return self._answer(prompt(turns, faces), tools, on_text, "", must_make_face=False)
 
     def imagine(self, text: str) -> Reply:
-        """A face for a description; the answer is held to restate it and to emit <FACE>."""
+        """A face for a description; the answer is held to restate it and to end with <FACE>."""
         turns = [ChatTurn("user", text)]
         return self._answer(prompt(turns, ()), (), None, "A", must_make_face=True)
 
@@ -106,6 +106,10 @@ class InProcessBackend:
                 if not whole.endswith("\ufffd"):
                     on_text(whole[len(spoken) :])
                     spoken = whole
+        if must_make_face and not answer.codes:
+            decoder.feed([self._face])
+            answer.ids.append(self._face)
+            answer.codes.append(self._code(decoder.hidden))
         said = tokenizer.decode(answer.ids).strip()
         return Reply(said, tuple(answer.calls), tuple(self._estimate(code, said) for code in answer.codes))
 
