@@ -366,7 +366,7 @@ def shade(
                 key_shine = 0.7 * _mirror(sx, sy, sz, vx, vy, vz, KEY, 0.52, SKIN_F0)
                 key_shine = (key_shine + 0.3 * _mirror(sx, sy, sz, vx, vy, vz, KEY, 0.34, SKIN_F0)) * lit
                 rim_shine, f0 = _mirror(sx, sy, sz, vx, vy, vz, RIM, 0.5, SKIN_F0) * ao, SKIN_F0
-            fresnel = f0 + (1 - f0) * 0.5 * _fifth(1.0 - ndv)
+            fresnel = f0 + (1 - f0) * 0.3 * _fifth(1.0 - ndv)
             for k in range(3):
                 sky = GROUND[k] + (SKY[k] - GROUND[k]) * up
                 shine = KEY_COLOUR[k] * key_shine + RIM_COLOUR[k] * rim_shine
