@@ -25,7 +25,9 @@ Array = NDArray[np.float64]
 
 DISTANCE_MM = 1200.0
 MAX_FIELD_OF_VIEW = math.radians(60)
-SIGMA_MM = 3.0  # of one landmark; its errors are shared by neighbours, so it is larger than the noise
+SIGMA_MM = (
+    1.5  # of one landmark: neighbours err together, so more than the noise; 1 to 3 recover people alike
+)
 EXPRESSION_SD = 0.15
 IDENTITY_LIMIT = 3.0
 POSE_STEPS, FULL_STEPS, REFINING_STEPS = 10, 8, 3
@@ -114,24 +116,26 @@ def fit_landmarks(
     expression: Array,
     image_size: tuple[int, int],
     start: LandmarkFit | None = None,
+    sigma_mm: float = SIGMA_MM,
 ) -> LandmarkFit:
     """The most probable face behind K image points.
 
     points: (K, 2) pixels; expression: (E,) expected blend weights; image_size: (height, width)
     start: a fit of the same points that is nearly right, from which a few steps are taken
+    sigma_mm: standard deviation of one coordinate of a landmark; small for exact points
     """
     if start is None:
         camera = _first_camera(basis, points, expression, image_size)
         start = LandmarkFit(np.zeros(basis.identities), expression, camera)
         for _ in range(POSE_STEPS):
-            start = _step(basis, points, expression, start, pose_only=True)
+            start = _step(basis, points, expression, start, sigma_mm, pose_only=True)
         start = LandmarkFit(start.identity, start.expression, _at_plausible_distance(start.camera))
         steps = FULL_STEPS
     else:
         steps = REFINING_STEPS
     fit = start
     for _ in range(steps):
-        fit = _step(basis, points, expression, fit, pose_only=False)
+        fit = _step(basis, points, expression, fit, sigma_mm, pose_only=False)
     return fit
 
 
@@ -162,7 +166,7 @@ def _at_plausible_distance(camera: Camera) -> Camera:
 
 
 def _step(
-    basis: LandmarkBasis, points: Array, expected: Array, fit: LandmarkFit, pose_only: bool
+    basis: LandmarkBasis, points: Array, expected: Array, fit: LandmarkFit, sigma_mm: float, pose_only: bool
 ) -> LandmarkFit:
     """One Gauss-Newton step; unknowns: turn (3), x and y (2), log focal (1), identity, expression."""
     camera = fit.camera
@@ -179,7 +183,7 @@ def _step(
     columns = [by_turn, by_place[:, :, :2], flat[:, :, None]]
     if not pose_only:
         columns.append((by_place @ camera.rotation) @ basis.directions)
-    pixel_sigma = SIGMA_MM * camera.focal / camera.translation[2]
+    pixel_sigma = sigma_mm * camera.focal / camera.translation[2]
     jacobian = np.concatenate(columns, axis=2).reshape(2 * len(points), -1) / pixel_sigma
     slope = jacobian.T @ (residual.reshape(-1) / pixel_sigma)
     curvature = jacobian.T @ jacobian
