@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from facegpt_model.mesh import srgb
 from facegpt_model.rendering.cameras import NEAR_MM, portrait_view, rotation_matrix
 from facegpt_model.rendering.occlusion import parallel_view, shadow_map
-from facegpt_model.rendering.skin_shading import KEY, scatter, shade
+from facegpt_model.rendering.scattering import scatter
+from facegpt_model.rendering.skin_shading import KEY, shade
 from facegpt_model.rendering.surface import SKIN, Surface
 from facegpt_model.rendering.visibility import rasterise
 

@@ -2,12 +2,13 @@
 
 Three results per sample: light that arrives (diffuse), the colour it meets (albedo) and
 light that mirrors off (specular). They stay apart because light under skin spreads before
-it leaves: `scatter` blurs what arrived, red furthest, and only then albedo applies.
+it leaves (scattering.py), and only then albedo applies.
 
 The lamps stand with the camera. Frame: x right, y up, z towards the viewer, origin at the
 camera, millimetres. Sources: GGX and its Smith term after Walter et al. 2007, Schlick's
-Fresnel, screen-space spreading after Jimenez et al. 2009, penumbra by blocker distance
-after Fernando 2005, tinted occlusion after Jimenez et al. 2016.
+Fresnel, penumbra by blocker distance after Fernando 2005, tinted occlusion after Jimenez
+et al. 2016. The kernels share one file because numba's disk cache notices a change only in
+the file of the function that is called.
 """
 
 from __future__ import annotations
@@ -35,7 +36,6 @@ CREVICE_MM = 6.0
 SHADOW_BIAS_MM = 2.5
 PORE_TILE_MM, BLOTCH_TILE_MM = 62.0, 430.0  # sides of the repeating noise at its two scales
 PORE_DEPTH = 0.024  # how far pores tilt the normal, as a tangent
-SCATTER_MM = (2.2, 1.0, 0.6)
 
 
 def _disc(count: int) -> np.ndarray:
@@ -371,45 +371,3 @@ def shade(
                 sky = GROUND[k] + (SKY[k] - GROUND[k]) * up
                 shine = KEY_COLOUR[k] * key_shine + RIM_COLOUR[k] * rim_shine
                 specular[row, column, k] = gloss * open_near * (shine + fresnel * 0.8 * ao * ao * sky)
-
-
-@njit(cache=True, nogil=True, fastmath=True)
-def scatter(
-    light: np.ndarray, depth: np.ndarray, skin: np.ndarray, pixels_per_mm: float, across: bool
-) -> np.ndarray:
-    """Light (H, W, 3) blurred along rows or columns within the skin, red furthest.
-
-    depth: (H, W) mm; neighbours on another layer do not take part. Half of the light leaves
-    where it came in.
-    """
-    height, width = depth.shape
-    out = light.copy()
-    reach = int(2.2 * SCATTER_MM[0] * pixels_per_mm) + 1
-    step = max(1, reach // 8)
-    falloff = np.zeros((reach + 1, 3))
-    for k in range(3):
-        sigma = SCATTER_MM[k] * pixels_per_mm
-        for i in range(reach + 1):
-            falloff[i, k] = math.exp(-0.5 * (i / sigma) ** 2)
-    total, summed = np.zeros(3), np.zeros(3)
-    for row in range(height):
-        for column in range(width):
-            if not skin[row, column]:
-                continue
-            here = depth[row, column]
-            total[:] = 0.0
-            summed[:] = 0.0
-            for offset in range(-reach // step * step, reach + 1, step):
-                y, x = (row, column + offset) if across else (row + offset, column)
-                if y < 0 or x < 0 or y >= height or x >= width or not skin[y, x]:
-                    continue
-                close = (depth[y, x] - here) / (2.0 * SCATTER_MM[0])
-                same = math.exp(-close * close)
-                for k in range(3):
-                    weight = falloff[abs(offset), k] * same
-                    total[k] += weight
-                    summed[k] += weight * light[y, x, k]
-            for k in range(3):
-                if total[k] > 0.0:
-                    out[row, column, k] = summed[k] / total[k]
-    return out

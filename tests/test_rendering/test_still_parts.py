@@ -9,7 +9,7 @@ from torch import Tensor
 
 from facegpt_model.rendering.occlusion import ambient_occlusion, even_directions, parallel_view, shadow_map
 from facegpt_model.rendering.portrait import SHOULDER, draw_portrait, tone
-from facegpt_model.rendering.skin_shading import scatter
+from facegpt_model.rendering.scattering import scatter
 from facegpt_model.rendering.subdivision import fine_attributes, fine_corners, subdivide
 from facegpt_model.rendering.surface import Surface
 from facegpt_model.rendering.topology import mean_edge_length, topology_of, vertex_normals
