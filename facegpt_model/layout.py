@@ -105,7 +105,9 @@ def from_record(record: dict[str, Any]) -> FaceEstimate:
     if not isinstance(record, dict) or "format" not in record:
         raise BadRecord("this is not a face record: it has no 'format' field, as face-N.json files have")
     if record["format"] != RECORD_FORMAT:
-        raise BadRecord(f"face record of format {record['format']!r}; this version reads format {RECORD_FORMAT}")
+        raise BadRecord(
+            f"face record of format {record['format']!r}; this version reads format {RECORD_FORMAT}"
+        )
     parts = {name: _read_row(record, name) for name in ("identity", "expression", "joints", "albedo")}
     code = FaceCode(
         parts["identity"],

@@ -11,6 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from facegpt_model.data.dialogues import Example
+from facegpt_model.vlm.tokens import END, token_id
 
 POOL = 512  # examples drawn at a time and sorted by length, so that batches hold little padding
 
@@ -63,7 +64,7 @@ class Collator:
         self.axis_row = axis_row
         self.axes = axes
         self.face_id = face_id
-        self.pad_id = int(tokenizer.convert_tokens_to_ids("<|im_end|>"))
+        self.pad_id = token_id(tokenizer, END)
 
     def batch(self, examples: Sequence[Example]) -> LanguageBatch:
         """One padded batch."""

@@ -52,8 +52,7 @@ def _pairs(backend: InProcessBackend, say: Callable[[str], None]) -> dict[str, o
     results = text.opposite_pairs(backend, head, load_axes(head))
     for pair in results:
         mark = "yes" if pair.passed else "NO"
-        say(
-            f"| {pair.low} | {pair.high} | {pair.measure} | {pair.low_value:.2f} | {pair.high_value:.2f} | {mark} |"
-        )
+        values = f"{pair.low_value:.2f} | {pair.high_value:.2f}"
+        say(f"| {pair.low} | {pair.high} | {pair.measure} | {values} | {mark} |")
     say(f"{sum(pair.passed for pair in results)} of {len(results)} pairs move the right way")
     return {"pairs": [asdict(pair) | {"passed": pair.passed} for pair in results]}

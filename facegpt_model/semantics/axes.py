@@ -32,6 +32,9 @@ TELLING = 0.2  # slider values below this are left out of words
 IDENTITY_LIMIT = 7.0  # standard deviations a single coefficient may reach by editing
 
 
+Kind = Literal["identity", "expression", "albedo"]
+
+
 class UnknownAxis(KeyError):
     """A slider name that does not exist."""
 
@@ -53,7 +56,7 @@ class Axis:
 
     name: str
     part: str
-    kind: Literal["identity", "expression", "albedo"]
+    kind: Kind
     low: End | None
     high: End | None
 
@@ -86,10 +89,8 @@ def axis_list() -> tuple[Axis, ...]:
     """All axes in their fixed order, without any head model."""
     axes = []
     for entry in axis_entries():
-        kind = entry.get("kind")
-        if kind is None:
-            geometric = any(k.endswith("_targets") for k in entry)
-            kind = "identity" if geometric else "albedo"
+        kind: Kind = "identity" if any(k.endswith("_targets") for k in entry) else "albedo"
+        kind = entry.get("kind", kind)
         ends = {side: End.of(entry[side]) if side in entry else None for side in ("low", "high")}
         axes.append(Axis(entry["name"], entry["part"], kind, ends["low"], ends["high"]))
     return tuple(axes)

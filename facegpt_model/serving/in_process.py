@@ -14,7 +14,7 @@ from facegpt_model.face import FaceEstimate
 from facegpt_model.serving.backend import BackendError, ChatTurn, Reply, ToolCall, ToolSchema
 from facegpt_model.serving.decoding import Decoder, ToolGrammar
 from facegpt_model.vlm.model import FaceGPT, load_checkpoint
-from facegpt_model.vlm.tokens import END, FACE, IMAGE, TOOL_CALL, prompt
+from facegpt_model.vlm.tokens import END, FACE, IMAGE, TOOL_CALL, prompt, text_of, token_id
 
 SHIPPED_CHECKPOINT = Path(__file__).resolve().parents[1] / "vlm" / "checkpoints" / "facegpt-smol"
 MAX_ANSWER = 160  # tokens of text
@@ -31,6 +31,24 @@ class _Answer:
     calls: list[ToolCall] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class _Rules:
+    """What an answer may hold.
+
+    No face is spoken about a photo, since the vision tower is untrained and the model would
+    make it up, nor after a tool has answered.
+    """
+
+    may_call: bool
+    may_make_face: bool
+    must_make_face: bool = False
+
+
+def _has_photo(turns: Sequence[ChatTurn]) -> bool:
+    users = [turn for turn in turns if turn.role == "user"]
+    return bool(users and users[-1].photo_names)
+
+
 class InProcessBackend:
     """Answers conversations with a FaceGPT checkpoint; see serving.backend.Backend."""
 
@@ -38,9 +56,9 @@ class InProcessBackend:
         self.gpt = gpt
         self.name = name
         tokenizer = gpt.tokenizer
-        self._end = int(tokenizer.convert_tokens_to_ids(END))
-        self._image = int(tokenizer.convert_tokens_to_ids(IMAGE))
-        self._call = int(tokenizer.convert_tokens_to_ids(TOOL_CALL))
+        self._end = token_id(tokenizer, END)
+        self._image = token_id(tokenizer, IMAGE)
+        self._call = token_id(tokenizer, TOOL_CALL)
         self._face = gpt.face_id
         self._grammar = ToolGrammar(tokenizer)
 
@@ -63,20 +81,21 @@ class InProcessBackend:
         on_text: Callable[[str], None] | None = None,
     ) -> Reply:
         """Answer the last turn; see Backend.chat."""
-        return self._answer(prompt(turns, faces), tools, on_text, "", must_make_face=False)
+        may_make_face = not _has_photo(turns) and turns[-1].role == "user"
+        return self._answer(prompt(turns, faces), tools, on_text, _Rules(bool(tools), may_make_face))
 
     def imagine(self, text: str) -> Reply:
         """A face for a description; the answer is held to restate it and to end with <FACE>."""
         turns = [ChatTurn("user", text)]
-        return self._answer(prompt(turns, ()), (), None, "A", must_make_face=True)
+        return self._answer(prompt(turns, ()), (), None, _Rules(False, True, must_make_face=True), "A")
 
     def _answer(
         self,
         text: str,
         tools: Sequence[ToolSchema],
         on_text: Callable[[str], None] | None,
-        begin: str,
-        must_make_face: bool,
+        rules: _Rules,
+        begin: str = "",
     ) -> Reply:
         tokenizer = self.gpt.tokenizer
         ids = tokenizer(text, add_special_tokens=False).input_ids
@@ -90,7 +109,7 @@ class InProcessBackend:
         decoder.feed([*ids, *answer.ids])
         spoken = ""
         while len(answer.ids) < MAX_ANSWER:
-            token = self._next(decoder, bool(tools), must_make_face and not answer.codes)
+            token = self._next(decoder, rules)
             if token == self._end:
                 break
             if token == self._call:
@@ -102,24 +121,26 @@ class InProcessBackend:
                 answer.codes.append(self._code(decoder.hidden))
                 break  # the state of <FACE> is a face, not the start of a next word
             if on_text:
-                whole = tokenizer.decode(answer.ids)
+                whole = text_of(tokenizer, answer.ids)
                 if not whole.endswith("\ufffd"):
                     on_text(whole[len(spoken) :])
                     spoken = whole
-        if must_make_face and not answer.codes:
+        if rules.must_make_face and not answer.codes:
             decoder.feed([self._face])
             answer.ids.append(self._face)
             answer.codes.append(self._code(decoder.hidden))
-        said = tokenizer.decode(answer.ids).strip()
+        said = text_of(tokenizer, answer.ids).strip()
         return Reply(said, tuple(answer.calls), tuple(self._estimate(code, said) for code in answer.codes))
 
-    def _next(self, decoder: Decoder, may_call: bool, needs_face: bool) -> int:
+    def _next(self, decoder: Decoder, rules: _Rules) -> int:
         logits = decoder.logits()
         logits[self._image] = -torch.inf
-        if not may_call:
+        if not rules.may_call:
             logits[self._call] = -torch.inf
+        if not rules.may_make_face:
+            logits[self._face] = -torch.inf
         token = int(logits.argmax())
-        return self._face if needs_face and token == self._end else token
+        return self._face if rules.must_make_face and token == self._end else token
 
     @torch.no_grad()
     def _code(self, hidden: torch.Tensor) -> torch.Tensor:
@@ -140,5 +161,5 @@ class InProcessBackend:
                 raise BackendError("the model did not finish its tool call; say the request shorter")
             if not matcher.finished:
                 decoder.feed(chosen)
-        call = json.loads(self.gpt.tokenizer.decode(ids))
+        call = json.loads(text_of(self.gpt.tokenizer, ids))
         return ToolCall(f"call_{uuid.uuid4().hex[:12]}", call["name"], call["arguments"])

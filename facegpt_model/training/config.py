@@ -42,9 +42,10 @@ class StageConfig(BaseModel, frozen=True, extra="forbid"):
     replay_marks: PositiveInt = Field(6000, description="newest read-outs kept for the face head")
     replay_sample: NonNegativeInt = Field(512, description="of these, drawn again in every step; 0 is none")
     head_rate: PositiveFloat = Field(3.0, description="learning rate of the face head, times learning_rate")
-    head_steps: NonNegativeInt = Field(
-        600, description="steps of the face head alone on the replay, at the end"
+    settle_tokens: NonNegativeInt = Field(
+        160_000, description="tokens the finished model reads for its face head"
     )
+    head_steps: NonNegativeInt = Field(1500, description="steps of the face head alone on those, at the end")
     competing_words: PositiveInt = Field(4096, description="random vocabulary rows beside the batch's own")
     lora: LoraSettings = LoraSettings()
     precision: Literal["auto", "fp32", "bf16"] = Field(

@@ -129,6 +129,8 @@ def train(
         if time.monotonic() - saved > 60 * config.save_minutes and accelerator.is_main_process:
             _save(stage, optimizer, progress, folder)
             saved = time.monotonic()
+    if accelerator.is_main_process:
+        _save(stage, optimizer, progress, folder)
     with accelerator.autocast():
         stage.finish()
     if accelerator.is_main_process:

@@ -38,7 +38,7 @@ def main(
     module = InstructionStage(gpt, config)
     progress = train(module, config, folder, report)
     with torch.no_grad():
-        gpt.model.get_input_embeddings().weight[module.special] = module.rows
+        gpt.token_rows[module.special] = module.rows
     card: dict[str, object] = {
         "name": "facegpt-smol@1",
         "command": f"facegpt train {stage} --preset {preset} {' '.join(overrides)}".strip(),

@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import cast
 
 import torch
 from transformers import (
@@ -22,7 +23,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from facegpt_model import assets
-from facegpt_model.vlm.tokens import SPECIAL_TOKENS
+from facegpt_model.vlm.tokens import SPECIAL_TOKENS, token_id
 
 CONVERTED = "smollm2-fp16-1"  # folder name; counts up when the conversion changes
 
@@ -48,7 +49,8 @@ def smollm2_folder() -> Path:
 
 def _convert(gguf: Path, folder: Path) -> None:
     transformers_logging.disable_progress_bar()
-    tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
+    read_tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
+    tokenizer = cast(PreTrainedTokenizerFast, read_tokenizer)
     tokenizer.add_special_tokens({"additional_special_tokens": list(SPECIAL_TOKENS)})
     read = AutoModelForCausalLM.from_pretrained(str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32)
     fields = {k: v for k, v in read.config.to_dict().items() if k != "quantization_config"}
@@ -63,17 +65,17 @@ def _convert(gguf: Path, folder: Path) -> None:
 
 def _start_new_rows(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> None:
     """New tokens start as the mean of the words they stand for."""
-    rows = model.get_input_embeddings().weight.data
+    rows = model.model.embed_tokens.weight.data
     words = dict(zip(SPECIAL_TOKENS, (" image photo", " face", " call tool"), strict=True))
     for token, text in words.items():
         ids = tokenizer(text, add_special_tokens=False).input_ids
-        rows[tokenizer.convert_tokens_to_ids(token)] = rows[ids].mean(dim=0)
+        rows[token_id(tokenizer, token)] = rows[ids].mean(dim=0)
 
 
 def load_smollm2() -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
     """The language model in float32 with FaceGPT's special tokens, and its tokenizer."""
     transformers_logging.disable_progress_bar()
     folder = smollm2_folder()
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = cast(PreTrainedTokenizerFast, AutoTokenizer.from_pretrained(folder))
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    return model, tokenizer
+    return cast(LlamaForCausalLM, model), tokenizer

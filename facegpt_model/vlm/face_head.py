@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-
 MENTIONED = -0.85  # logit from which an axis counts as mentioned: probability 0.3
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
@@ -17,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import (
     CLIPVisionConfig,
+    LlamaConfig,
     LlamaForCausalLM,
     LlavaConfig,
     LlavaForConditionalGeneration,
@@ -29,7 +31,7 @@ from facegpt_model.serving.backend import CheckpointError
 from facegpt_model.vlm.backbones import load_smollm2
 from facegpt_model.vlm.face_head import FaceHead
 from facegpt_model.vlm.lora import LoraSettings, add_lora, lora_tensors, merge_lora
-from facegpt_model.vlm.tokens import FACE, IMAGE, SPECIAL_TOKENS
+from facegpt_model.vlm.tokens import FACE, IMAGE, SPECIAL_TOKENS, token_id
 
 CHECKPOINT_FORMAT = 1
 HEAD_WIDTH = 1024
@@ -40,7 +42,8 @@ class FaceGPTForConditionalGeneration(LlavaForConditionalGeneration):
 
     def __init__(self, config: LlavaConfig, directions: Tensor) -> None:
         super().__init__(config)
-        self.face_head = FaceHead(config.text_config.hidden_size, HEAD_WIDTH, directions)
+        text_config = cast(LlamaConfig, config.text_config)
+        self.face_head = FaceHead(text_config.hidden_size, HEAD_WIDTH, directions)
 
 
 @dataclass
@@ -55,12 +58,17 @@ class FaceGPT:
     @property
     def face_id(self) -> int:
         """Token id of <FACE>."""
-        return int(self.tokenizer.convert_tokens_to_ids(FACE))
+        return token_id(self.tokenizer, FACE)
 
     @property
     def special_ids(self) -> list[int]:
         """Token ids of the special tokens, in the order of SPECIAL_TOKENS."""
-        return [int(i) for i in self.tokenizer.convert_tokens_to_ids(list(SPECIAL_TOKENS))]
+        return [token_id(self.tokenizer, token) for token in SPECIAL_TOKENS]
+
+    @property
+    def token_rows(self) -> Tensor:
+        """(V, H) embeddings of the language model, which are its output rows as well."""
+        return cast(Tensor, self.model.model.language_model.embed_tokens.weight)
 
 
 def assemble(
@@ -76,14 +84,14 @@ def assemble(
         image_size=112,
         patch_size=16,
     )
-    config = LlavaConfig(
+    fields: dict[str, Any] = dict(
         vision_config=tower,
         text_config=text_model.config,
-        image_token_id=int(tokenizer.convert_tokens_to_ids(IMAGE)),
+        image_token_id=token_id(tokenizer, IMAGE),
         vision_feature_layer=-1,
         tie_word_embeddings=True,
     )
-    model = FaceGPTForConditionalGeneration(config, axes.directions)
+    model = FaceGPTForConditionalGeneration(LlavaConfig(**fields), axes.directions)
     model.model.language_model = text_model.model
     model.lm_head.weight = text_model.model.embed_tokens.weight
     return FaceGPT(model, tokenizer, axes, head_model)
@@ -100,7 +108,7 @@ def save_checkpoint(gpt: FaceGPT, folder: Path, lora: LoraSettings, card: dict[s
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {f"lora.{k}": v for k, v in lora_tensors(gpt.model.model.language_model).items()}
     tensors |= {f"face_head.{k}": v for k, v in gpt.model.face_head.state_dict().items()}
-    tensors["token_rows"] = gpt.model.get_input_embeddings().weight[gpt.special_ids]
+    tensors["token_rows"] = gpt.token_rows[gpt.special_ids]
     path = folder / "facegpt.safetensors"
     save_file({k: v.detach().to(torch.float16).contiguous() for k, v in tensors.items()}, path)
     fields = {
@@ -129,7 +137,7 @@ def load_checkpoint(folder: Path) -> FaceGPT:
             "'facegpt train instruction --preset cpu'"
         )
     with torch.no_grad():
-        gpt.model.get_input_embeddings().weight[gpt.special_ids] = tensors.pop("token_rows")
+        gpt.token_rows[gpt.special_ids] = tensors.pop("token_rows")
     head = {k.removeprefix("face_head."): v for k, v in tensors.items() if k.startswith("face_head.")}
     gpt.model.face_head.load_state_dict(head)
     adapter = {k.removeprefix("lora."): v for k, v in tensors.items() if k.startswith("lora.")}

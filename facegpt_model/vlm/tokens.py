@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
+
+from transformers import PreTrainedTokenizerFast
 
 from facegpt_model.serving.backend import ChatTurn, ToolCall
 
@@ -18,8 +20,19 @@ FACE = "<FACE>"
 TOOL_CALL = "<tool_call>"
 SPECIAL_TOKENS = (IMAGE, FACE, TOOL_CALL)
 END = "<|im_end|>"
+CONTROL_TOKENS = ("<|im_start|>", END, "<|endoftext|>")  # the tokenizer would read them as control
 FACES_SHOWN = 4  # newest handles in the state line
 PHOTOS_SHOWN = 2
+
+
+def token_id(tokenizer: PreTrainedTokenizerFast, token: str) -> int:
+    """The one id of a token that stands in the vocabulary."""
+    return int(cast(int, tokenizer.convert_tokens_to_ids(token)))
+
+
+def text_of(tokenizer: PreTrainedTokenizerFast, ids: Sequence[int]) -> str:
+    """The text of token ids, special tokens included."""
+    return str(tokenizer.decode(list(ids)))
 
 
 def state_line(faces: Sequence[str], photos: Sequence[str]) -> str:
@@ -39,7 +52,9 @@ def call_text(name: str, arguments: dict[str, Any]) -> str:
 
 
 def user_text(text: str, photos: Sequence[str] = ()) -> str:
-    """A user message; attached photos are named in front of it."""
+    """A user message; attached photos are named in front of it, typed control tokens are taken out."""
+    for token in (*SPECIAL_TOKENS, *CONTROL_TOKENS):
+        text = text.replace(token, "")
     return "".join(f"[{name}] " for name in photos) + text.strip()
 
 
