@@ -50,24 +50,39 @@ def assets(
 
 
 def train(
-    stage: Annotated[str, typer.Argument(help="tower, alignment or instruction")],
+    stage: Annotated[str, typer.Argument(help="which stage; so far: instruction")],
     overrides: Annotated[list[str] | None, typer.Argument(metavar="[key=value]...")] = None,
     preset: Annotated[str, typer.Option(help="name of a preset in facegpt_model/training/presets")] = "cpu",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="folder of the run, default runs/STAGE-PRESET; an unfinished run goes on"),
+    ] = None,
 ) -> None:
-    """Train one stage of FaceGPT."""
+    """Train one stage of FaceGPT; stops and resumes without loss."""
     from facegpt_model.training import run
 
-    run.main(stage, preset, overrides or [])
+    typer.echo(f"checkpoint: {run.main(stage, preset, overrides or [], out, _told_step)}")
+
+
+def _told_step(line: dict[str, float]) -> None:
+    losses = "  ".join(f"{k} {v:.3f}" for k, v in line.items() if k not in ("step", "seconds", "rate"))
+    typer.echo(
+        f"step {line['step']:5.0f}  {line['seconds'] / 60:6.1f} min  rate {line['rate']:.1e}  {losses}"
+    )
 
 
 def evaluate(
-    suite: Annotated[str, typer.Argument(help="name of an evaluation, such as text")],
-    out: Annotated[Path, typer.Option(help="folder for the report")] = Path("out/evaluation"),
+    suite: Annotated[str, typer.Argument(help="text, pairs or tools")],
+    out: Annotated[Path, typer.Option(help="folder for SUITE.json")] = Path("out/evaluation"),
+    count: Annotated[int, typer.Option(min=1, help="texts or requests per row of the table")] = 60,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="folder of a checkpoint, default the shipped one")
+    ] = None,
 ) -> None:
-    """Measure FaceGPT on one suite and write a report."""
+    """Measure FaceGPT on one suite: a table on screen, the figures in a JSON file."""
     from facegpt_model.evaluation import run
 
-    run.main(suite, out)
+    typer.echo(f"wrote {run.main(suite, out, count, checkpoint, typer.echo)}")
 
 
 def register(app: typer.Typer) -> None:

@@ -24,6 +24,7 @@ EXPECTED = {
     "facegpt_model.semantics.axes": ("UnknownAxis",),
     "facegpt_model.serving.backend": ("BackendError",),
     "facegpt_model.training.config": ("ConfigError",),
+    "facegpt_model.evaluation.run": ("UnknownSuite",),
 }
 
 

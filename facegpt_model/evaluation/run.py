@@ -12,7 +12,7 @@ from facegpt_model.morphable.base import load
 from facegpt_model.semantics.axes import load_axes
 from facegpt_model.serving.in_process import InProcessBackend
 
-SUITES = ("text", "pairs")
+SUITES = ("text", "pairs", "tools")
 
 
 class UnknownSuite(ValueError):
@@ -31,7 +31,10 @@ def main(
         raise UnknownSuite(f"no evaluation suite called {suite!r}; known: {', '.join(SUITES)}")
     backend = InProcessBackend.load(checkpoint)
     out.mkdir(parents=True, exist_ok=True)
-    result = _text(backend, count, say) if suite == "text" else _pairs(backend, say)
+    if suite == "pairs":
+        result = _pairs(backend, say)
+    else:
+        result = _text(backend, count, say) if suite == "text" else _tools(backend, count, say)
     file = out / f"{suite}.json"
     file.write_text(json.dumps({"model": backend.name, **result}, indent=1) + "\n", encoding="utf-8")
     return file
@@ -56,3 +59,10 @@ def _pairs(backend: InProcessBackend, say: Callable[[str], None]) -> dict[str, o
         say(f"| {pair.low} | {pair.high} | {pair.measure} | {values} | {mark} |")
     say(f"{sum(pair.passed for pair in results)} of {len(results)} pairs move the right way")
     return {"pairs": [asdict(pair) | {"passed": pair.passed} for pair in results]}
+
+
+def _tools(backend: InProcessBackend, count: int, say: Callable[[str], None]) -> dict[str, object]:
+    shares = text.tool_calls(backend, count)
+    for name, share in shares.items():
+        say(f"{name:18} {share:.1%} of {count} requests")
+    return {"requests": count, **shares}

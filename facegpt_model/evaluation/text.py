@@ -21,6 +21,7 @@ from facegpt_model.morphable.base import MorphableModel
 from facegpt_model.semantics.axes import Axes, axis_list
 from facegpt_model.semantics.measurements import measure
 from facegpt_model.serving.backend import Backend, ChatTurn, ToolSchema
+from facegpt_model.vlm.tokens import END, TOOL_CALL
 
 MOVED = 0.1
 STRAY = 0.25
@@ -145,34 +146,57 @@ def _measured(head: MorphableModel, axes: Axes, code: FaceCode, name: str) -> fl
     return float(measure(head.landmarks68(head.vertices(code.neutral())))[name])
 
 
-def tool_calls(backend: Backend, tools: Sequence[ToolSchema], count: int, seed: int = 0) -> dict[str, float]:
-    """Shares of requests with the right tool, and with exactly the right arguments too."""
+def tool_calls(backend: Backend, count: int, seed: int = 0) -> dict[str, float]:
+    """Shares of requests with the right tool, and with exactly the right arguments too.
+
+    The tools carry the chat's names and arguments, with sliders and handles as enums.
+    """
     rng = random.Random(f"tools-{seed}")
     makers = (edit, edit, edit, photo, export, render, describe_face)
-    names = {"edit": "edit", "photo": "reconstruct", "export": "export", "render": "render"}
     right_tool = right_call = 0
     for number in range(count):
         example = makers[number % len(makers)](rng)
-        turn, faces = _request(example)
-        reply = backend.chat([turn], tools, faces)
-        wanted = example.answer.split(">", 1)[1].split("<|", 1)[0]
-        call = reply.tool_calls[0] if reply.tool_calls else None
-        right_tool += call is not None and call.name == names.get(example.kind, "describe")
-        right_call += call is not None and _same_call(wanted, call.name, call.arguments)
+        turn, faces, photos = _request(example)
+        reply = backend.chat([turn], _tool_schemas(faces, photos), faces)
+        wanted = json.loads(example.answer.removeprefix(TOOL_CALL).removesuffix(END))
+        for call in reply.tool_calls[:1]:
+            right_tool += call.name == wanted["name"]
+            right_call += call.name == wanted["name"] and call.arguments == wanted["arguments"]
     return {"right tool": right_tool / count, "right arguments": right_call / count}
 
 
-def _request(example: Example) -> tuple[ChatTurn, list[str]]:
-
-    state = example.prompt.split("<|im_end|>", 1)[0]
-    user = example.prompt.split("<|im_start|>user\n", 1)[1].split("<|im_end|>", 1)[0]
+def _request(example: Example) -> tuple[ChatTurn, list[str], list[str]]:
+    state, _, rest = example.prompt.partition(END)
+    user = rest.split("<|im_start|>user\n", 1)[1].split(END, 1)[0]
     photos = re.findall(r"photo-\d+", state)
     named = tuple(name for name in photos if user.startswith(f"[{name}]"))
-    text = re.sub(r"^\[photo-\d+\] ", "", user)
-    return ChatTurn("user", text, photo_names=named or tuple(photos)), re.findall(r"face-\d+", state)
+    words = re.sub(r"^\[photo-\d+\] ", "", user)
+    return ChatTurn("user", words, photo_names=named or tuple(photos)), re.findall(r"face-\d+", state), photos
 
 
-def _same_call(wanted: str, name: str, arguments: dict[str, object]) -> bool:
+def _tool_schemas(faces: Sequence[str], photos: Sequence[str]) -> list[ToolSchema]:
+    face = {"type": "string", "enum": list(faces) or [""]}
+    whole = {"type": "integer", "minimum": -90, "maximum": 2048}
+    change = _object(
+        slider={"type": "string", "enum": [axis.name for axis in axis_list()]},
+        value={"type": "number", "minimum": -1, "maximum": 1},
+    )
+    changes = {"type": "array", "items": change, "minItems": 1, "maxItems": 8}
+    schemas = {
+        "edit": _object(face=face, changes=changes),
+        "export": _object(face=face, format={"type": "string", "enum": ["glb", "obj", "ply", "png"]}),
+        "render": _object(face=face, yaw=whole, pitch=whole, size=whole),
+        "describe": _object(face=face),
+    }
+    if photos:
+        schemas["reconstruct"] = _object(photo={"type": "string", "enum": list(photos)})
+    return [ToolSchema(name, name, schema) for name, schema in schemas.items()]
 
-    call = json.loads(wanted)
-    return bool(call["name"] == name and call["arguments"] == arguments)
+
+def _object(**properties: object) -> dict[str, object]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
