@@ -190,7 +190,17 @@ _VIEWS = (
         0,
         ("show me {him} from the front", "render it", "show {face}", "draw {face} again", "let me see {him}"),
     ),
-    (35, 0, ("turn {him} to {his} left", "show {him} turned to the left", "rotate {face} to the left a bit")),
+    (
+        35,
+        0,
+        (
+            "turn {him} to {his} left",
+            "show {him} turned to the left",
+            "rotate {face} to the left a bit",
+            "turn left",
+            "turn to the left",
+        ),
+    ),
     (
         -35,
         0,
@@ -327,15 +337,15 @@ def small_talk(rng: random.Random) -> Example:
 
 
 MIXTURE: tuple[tuple[Callable[[random.Random], Example], float], ...] = (
-    (describe, 0.38),
-    (restated, 0.14),
-    (edit, 0.20),
+    (describe, 0.48),
+    (restated, 0.07),
+    (edit, 0.18),
     (after_tool, 0.09),
-    (photo, 0.05),
+    (photo, 0.04),
     (export, 0.04),
-    (render, 0.04),
+    (render, 0.05),
     (describe_face, 0.02),
-    (small_talk, 0.04),
+    (small_talk, 0.03),
 )
 
 

@@ -52,13 +52,19 @@ def _text(backend: InProcessBackend, count: int, say: Callable[[str], None]) -> 
 
 def _pairs(backend: InProcessBackend, say: Callable[[str], None]) -> dict[str, object]:
     head = load(backend.gpt.axes.layout.basis)
-    results = text.opposite_pairs(backend, head, load_axes(head))
-    for pair in results:
-        mark = "yes" if pair.passed else "NO"
-        values = f"{pair.low_value:.2f} | {pair.high_value:.2f}"
-        say(f"| {pair.low} | {pair.high} | {pair.measure} | {values} | {mark} |")
-    say(f"{sum(pair.passed for pair in results)} of {len(results)} pairs move the right way")
-    return {"pairs": [asdict(pair) | {"passed": pair.passed} for pair in results]}
+    result: dict[str, object] = {}
+    for name, pairs in (("plain words", text.PLAIN_PAIRS), ("free words", text.FREE_PAIRS)):
+        results = text.opposite_pairs(backend, head, load_axes(head), pairs)
+        say(
+            "| low words | high words | measured | low | high | right way |\n| --- | --- | --- | --- | --- | --- |"
+        )
+        for pair in results:
+            mark = "yes" if pair.passed else "**no**"
+            values = f"{pair.low_value:.2f} | {pair.high_value:.2f}"
+            say(f"| {pair.low} | {pair.high} | {pair.measure} | {values} | {mark} |")
+        say(f"\n{name}: {sum(pair.passed for pair in results)} of {len(results)} pairs move the right way\n")
+        result[name] = [asdict(pair) | {"passed": pair.passed} for pair in results]
+    return result
 
 
 def _tools(backend: InProcessBackend, count: int, say: Callable[[str], None]) -> dict[str, object]:

@@ -27,7 +27,20 @@ MOVED = 0.1
 STRAY = 0.25
 PERSON_AXES = ("masculinity", "age")  # moved by "a man of 50" as well, so never stray
 
-PAIRS: tuple[tuple[str, str, str], ...] = (  # (low words, high words, measurement that must grow)
+# (low words, high words, what must grow); in plain words, then as people talk
+PLAIN_PAIRS: tuple[tuple[str, str, str], ...] = (
+    ("a man with thin lips", "a man with full lips", "lip_thickness"),
+    ("a woman", "a man", "jaw_width"),
+    ("a young man", "an old man", "age"),
+    ("a woman with a narrow nose", "a woman with a broad nose", "nose_width"),
+    ("a man with a short nose", "a man with a long nose", "nose_length"),
+    ("a woman with a small mouth", "a woman with a wide mouth", "mouth_width"),
+    ("a man with close-set eyes", "a man with wide-set eyes", "eye_distance_inner"),
+    ("a man with a narrow jaw", "a man with a strong jaw", "jaw_width"),
+    ("a woman with a short chin", "a woman with a long chin", "chin_height"),
+    ("a man with pale skin", "a man with dark skin", "darkness"),
+)
+FREE_PAIRS: tuple[tuple[str, str, str], ...] = (
     ("a man with lips that are hardly there", "a man with a big pouty mouthful of lips", "lip_thickness"),
     ("an elegant lady", "a burly bloke", "jaw_width"),
     ("a woman with a thin little nose bridge to tip", "a woman whose nose spreads wide", "nose_width"),
@@ -44,6 +57,7 @@ PAIRS: tuple[tuple[str, str, str], ...] = (  # (low words, high words, measureme
     ("a young fellow of twenty", "a very old man of eighty-five", "age"),
     ("a man with a pale, pasty complexion", "a man with very dark skin", "darkness"),
 )
+LEAST_CHANGE = {"age": 0.2, "darkness": 0.03}  # slider units and linear albedo; 0.5 mm for lengths
 
 
 @dataclass(frozen=True)
@@ -125,14 +139,16 @@ class PairResult:
 
     @property
     def passed(self) -> bool:
-        """True when the measurement is larger for the high words."""
-        return self.high_value > self.low_value
+        """True when the measurement is clearly larger for the high words."""
+        return self.high_value - self.low_value >= LEAST_CHANGE.get(self.measure, 0.5)
 
 
-def opposite_pairs(backend: Backend, head: MorphableModel, axes: Axes) -> list[PairResult]:
-    """The measurements of both faces of each pair in PAIRS (mm; age and darkness in slider units)."""
+def opposite_pairs(
+    backend: Backend, head: MorphableModel, axes: Axes, pairs: Sequence[tuple[str, str, str]]
+) -> list[PairResult]:
+    """The measurements of both faces of each pair (mm; age in slider units, darkness in 1 - albedo)."""
     results = []
-    for low, high, name in PAIRS:
+    for low, high, name in pairs:
         values = [_measured(head, axes, backend.imagine(text).faces[0].code, name) for text in (low, high)]
         results.append(PairResult(low, high, name, *values))
     return results
