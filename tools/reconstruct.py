@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 from facegpt_model.fitting.photo import PhotoFit, fit_photo
 from facegpt_model.perception.analyse import NoFace
 from facegpt_model.perception.photos import PhotoError, load_photo
-from facegpt_model.rendering.still import render_overlay
+from facegpt_model.rendering.still import overlay_sheet
 from tools.errors import ToolError
 from tools.outcome import Outcome
 from tools.workspace import Workspace
@@ -127,7 +127,7 @@ def _method(fit: PhotoFit) -> str:
 def _write_overlay(photo: Image.Image, fit: PhotoFit, handle: str, workspace: Workspace) -> tuple[str, ...]:
     if fit.estimate.view is None:
         return ()
-    overlay = render_overlay(photo, workspace.studio.head, fit.estimate.code, fit.estimate.view)
+    overlay = overlay_sheet(photo, workspace.studio.head, fit.estimate.code, fit.estimate.view)
     names = (f"{handle}-overlay.png", "overlay.png")
     for name in names:
         write_through(workspace.folder / name, overlay.save)

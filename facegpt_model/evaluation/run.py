@@ -55,9 +55,8 @@ def _pairs(backend: InProcessBackend, say: Callable[[str], None]) -> dict[str, o
     result: dict[str, object] = {}
     for name, pairs in (("plain words", text.PLAIN_PAIRS), ("free words", text.FREE_PAIRS)):
         results = text.opposite_pairs(backend, head, load_axes(head), pairs)
-        say(
-            "| low words | high words | measured | low | high | right way |\n| --- | --- | --- | --- | --- | --- |"
-        )
+        say("| low words | high words | measured | low | high | right way |")
+        say("| --- | --- | --- | --- | --- | --- |")
         for pair in results:
             mark = "yes" if pair.passed else "**no**"
             values = f"{pair.low_value:.2f} | {pair.high_value:.2f}"
