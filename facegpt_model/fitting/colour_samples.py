@@ -27,8 +27,8 @@ Array = NDArray[np.float64]
 FACE_PIXELS = 200  # height of the face in the sampled picture
 MIN_FACING = 0.25  # cosine between normal and line of sight; flatter skin is not read
 MIN_PAINT = 0.6  # share of skin-like regions at a vertex
-EFFECTIVE_SAMPLES = 60.0  # of all vertices together: colours of neighbours are not independent
-FEATURE_SAMPLES = 8.0  # what a feature's one colour counts
+EFFECTIVE_SAMPLES = 120.0  # of all vertices together: colours of neighbours are not independent
+FEATURE_SAMPLES = {"brow": 8.0, "iris": 20.0, "scalp": 8.0}  # what a feature's one colour counts
 SKIN_REGIONS = ("skin", "mottle", "flush", "socket", "lips")
 LID_SHADE = 0.75  # light that lids and lashes let through to the iris
 DARKEST_SHARE = 0.35  # of the pixels in a brow's outline, which holds skin between the hairs
@@ -98,7 +98,7 @@ def sample_colours(
         weight=torch.cat(
             [
                 area / area.sum().clamp_min(1e-9) * EFFECTIVE_SAMPLES,
-                torch.full((len(rows),), FEATURE_SAMPLES, dtype=torch.float64),
+                torch.tensor([FEATURE_SAMPLES[name] for name, _ in rows], dtype=torch.float64),
             ]
         ),
         vertex=vertex,
