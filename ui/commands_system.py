@@ -36,6 +36,11 @@ def assets(
         for name in wanted:
             with Progress(Console(highlight=False, emoji=False)) as progress:
                 path = store.fetch(name, progress)
+                if name == "smollm2":
+                    from facegpt_model.vlm.backbones import smollm2_folder
+
+                    progress("converting once to a form that loads quickly", 0.0)
+                    smollm2_folder()
             typer.echo(f"{name}: {path}")
     states = store.status(full=verify)
     if not fetch:

@@ -6,6 +6,8 @@ safetensors in the asset folder, since reading the GGUF costs about half a minut
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import shutil
 import tempfile
@@ -52,7 +54,10 @@ def _convert(gguf: Path, folder: Path) -> None:
     read_tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
     tokenizer = cast(PreTrainedTokenizerFast, read_tokenizer)
     tokenizer.add_special_tokens({"additional_special_tokens": list(SPECIAL_TOKENS)})
-    read = AutoModelForCausalLM.from_pretrained(str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32)
+    with contextlib.redirect_stderr(io.StringIO()):  # a progress bar that no setting turns off
+        read = AutoModelForCausalLM.from_pretrained(
+            str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32
+        )
     fields = {k: v for k, v in read.config.to_dict().items() if k != "quantization_config"}
     model = LlamaForCausalLM(LlamaConfig(**fields))
     model.load_state_dict(read.state_dict())
