@@ -44,7 +44,9 @@ class TexelMap:
 
     def sample(self, values: FloatArray, corners: IntArray) -> FloatArray:
         """(S, S, C) of per-vertex values (n, C) through triangles' corners (T, 3); 0 where empty."""
-        return (values[corners[self.triangle]] * self.weights[..., None]).sum(2) * (self.triangle >= 0)[..., None]
+        return (values[corners[self.triangle]] * self.weights[..., None]).sum(2) * (self.triangle >= 0)[
+            ..., None
+        ]
 
 
 def lay_out(cut: HeadCut) -> FloatArray:

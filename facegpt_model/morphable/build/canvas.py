@@ -82,7 +82,9 @@ def make_canvas(wheel: AnnyWheel, shape: HeadShape, uv: FloatArray, size: int) -
             mean[_seam(shape, of_corner, "right_socket")],
             mean[_seam(shape, of_corner, "left_socket")],
         ),
-        lid_ring=texels.sample(_rings(shape, of_corner, ("right_socket", "left_socket")), cut.triangles)[..., 0],
+        lid_ring=texels.sample(_rings(shape, of_corner, ("right_socket", "left_socket")), cut.triangles)[
+            ..., 0
+        ],
         mouth_ring=texels.sample(_rings(shape, of_corner, ("mouth",)), cut.triangles)[..., 0],
         landmarks=mean[shape.ibug68],
         points=mean[shape.mediapipe468],

@@ -49,9 +49,7 @@ def mirrored(vertices: FloatArray, mirror: IntArray) -> FloatArray:
     return vertices[..., mirror, :] * np.array([-1.0, 1.0, 1.0])
 
 
-def principal_components(
-    samples: FloatArray, mirror: IntArray, weight: FloatArray, count: int
-) -> Components:
+def principal_components(samples: FloatArray, mirror: IntArray, weight: FloatArray, count: int) -> Components:
     """Components of (N, V, 3) samples and their mirror images.
 
     Each component's sign makes its largest coordinate positive, so a rebuild agrees.

@@ -16,7 +16,11 @@ from facegpt_model.morphable.build.eyes import Eyeball, eyeball, follow_affinely
 from facegpt_model.morphable.build.wheel import BodyMesh, FloatArray, IntArray
 
 PART_NAMES = ("skin", "left_eye", "right_eye", "upper_teeth", "lower_teeth", "tongue")
-HELPER_GROUPS = {"upper_teeth": "helper-upper-teeth", "lower_teeth": "helper-lower-teeth", "tongue": "helper-tongue"}
+HELPER_GROUPS = {
+    "upper_teeth": "helper-upper-teeth",
+    "lower_teeth": "helper-lower-teeth",
+    "tongue": "helper-tongue",
+}
 EYE_GROUPS = {"left_eye": "helper-l-eye", "right_eye": "helper-r-eye"}
 # The bust ends on an ellipse seen from the front: half width and depth below the neck's base, mm.
 RIM_CENTRE_Y, RIM_HALF_WIDTH, RIM_DEPTH = 588.0, 112.0, 66.0

@@ -40,7 +40,9 @@ HAIRLINE = np.array(
     ]
 )
 # Beard's upper edge: height y at distance |x| from the middle.
-BEARD_LINE = np.array([[0, -13], [8, -13], [16, -16], [22, -22], [30, -29], [42, -31], [54, -25], [64, -8], [72, 14]])
+BEARD_LINE = np.array(
+    [[0, -13], [8, -13], [16, -16], [22, -22], [30, -29], [42, -31], [54, -25], [64, -8], [72, 14]]
+)
 # Brow: distance |x| from the middle, height above the landmarks' mean, half thickness.
 BROW = np.array(
     [
@@ -66,7 +68,9 @@ def _around(canvas: Canvas) -> FloatArray:
 def scalp(canvas: Canvas) -> FloatArray:
     """Short cropped hair with an uneven, soft edge; thinner at the edge."""
     edge = np.interp(_around(canvas), HAIRLINE[:, 0], HAIRLINE[:, 1])
-    uneven = 5.0 * (value_noise(canvas.place, 9.0, 31) - 0.5) + 5.0 * (value_noise(canvas.place, 2.2, 32) - 0.5)
+    uneven = 5.0 * (value_noise(canvas.place, 9.0, 31) - 0.5) + 5.0 * (
+        value_noise(canvas.place, 2.2, 32) - 0.5
+    )
     inside = canvas.place[..., 1] - edge + uneven
     thick = 0.6 * smoothstep(-3.5, 3.5, inside) + 0.4 * smoothstep(0.0, 16.0, inside)
     grain = 0.9 + 0.1 * value_noise(canvas.place, 1.4, 33)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from facegpt_model.morphable.build.canvas import Canvas
@@ -23,7 +25,7 @@ def distance(place: FloatArray, points: FloatArray) -> FloatArray:
 def polyline(corners: FloatArray, step: float) -> FloatArray:
     """(n, D) points every `step` mm along a line through corners (m, D)."""
     pieces = []
-    for start, end in zip(corners[:-1], corners[1:], strict=True):
+    for start, end in itertools.pairwise(corners):
         count = max(2, int(np.linalg.norm(end - start) / step))
         pieces.append(start + np.linspace(0, 1, count, endpoint=False)[:, None] * (end - start))
     return np.concatenate([*pieces, corners[-1:]])

@@ -65,11 +65,14 @@ def build_shape(wheel: AnnyWheel, samples: int, seed: int, count: int) -> HeadSh
     sliders = modifiers(wheel)
     asymmetry = [f"asym/{name}" for name in wheel.asymmetry_names()]
     macro = read_targets(wheel, cut, macro_names(), size)
-    local = read_targets(wheel, cut, [end.target for slider in sliders for end in slider.ends] + asymmetry, size)
+    local = read_targets(
+        wheel, cut, [end.target for slider in sliders for end in slider.ends] + asymmetry, size
+    )
     reference = cut.carry(adult)
     deep = eyes_deep(cut, reference)
     both = TargetSet(
-        (*macro.names, *local.names, DEEP), np.concatenate([macro.displacement, local.displacement, deep[None]])
+        (*macro.names, *local.names, DEEP),
+        np.concatenate([macro.displacement, local.displacement, deep[None]]),
     )
     spreads = slider_spreads(sliders, local, cut.vertices_of("skin"))
     weights = sample_weights(samples, seed, both.names, sliders, spreads, asymmetry, DEEP)

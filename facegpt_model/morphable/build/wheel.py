@@ -105,7 +105,9 @@ class AnnyWheel:
 
     def expression_names(self) -> tuple[str, ...]:
         """The 52 ARKit names in alphabetical order, which is ARKit's and MediaPipe's order of them."""
-        found = [n[len(FACE_UNITS) :] for n in self._names if n.startswith(FACE_UNITS) and n.endswith(".target")]
+        found = [
+            n[len(FACE_UNITS) :] for n in self._names if n.startswith(FACE_UNITS) and n.endswith(".target")
+        ]
         return tuple(sorted(n.removesuffix(".target") for n in found))
 
     def expression(self, name: str, vertex_count: int) -> FloatArray:
