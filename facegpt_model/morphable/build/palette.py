@@ -3,7 +3,8 @@
 A region's colour for a code z is
     mix of clamp((mean + z @ basis) * exp(z @ gain), floor, 1) and veil by v(z)
 where the veil is grey of hair or blue of eyes; an overlay (hair, folds, freckles) shows by
-the share cover(z) only. v and cover are linear in z and clamped to [0, 1]. Melanin passes through three tones, at z = -2.5, 0 and
+the share cover(z) only. v and cover are linear in z and clamped to [0, 1]. Melanin passes
+through three tones, at z = -2.5, 0 and
 2.5; blood, sallowness and hair colour are gains, so that they act alike on light and dark.
 Tones were chosen by eye between published skin colours (individual typology angle about
 60 to -55 degrees over that range).
