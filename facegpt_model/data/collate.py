@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -34,6 +34,10 @@ class LanguageBatch:
     marks: Tensor
     values: Tensor
     is_face: Tensor
+
+    def to(self, device: torch.device) -> LanguageBatch:
+        """The same batch on a device."""
+        return LanguageBatch(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 def encode(

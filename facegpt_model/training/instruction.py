@@ -30,6 +30,8 @@ MENTION_PRIOR = -3.0  # about 1 axis in 20 is mentioned
 class InstructionStage(nn.Module):
     """Trainable parts: adapters, face head, the rows of the special tokens."""
 
+    special: Tensor
+
     def __init__(self, gpt: FaceGPT, config: StageConfig) -> None:
         super().__init__()
         self.gpt = gpt
@@ -39,7 +41,7 @@ class InstructionStage(nn.Module):
         add_lora(self.language_model, config.lora)
         self.model.face_head.requires_grad_(True)
         nn.init.constant_(self.model.face_head.mention.bias, MENTION_PRIOR)
-        self.special = torch.tensor(gpt.special_ids)
+        self.register_buffer("special", torch.tensor(gpt.special_ids), persistent=False)
         self.rows = nn.Parameter(self._embeddings()[self.special].clone())
         axes = gpt.axes
         self.collator = Collator(gpt.tokenizer, axes.row, len(axes.names), gpt.face_id)
@@ -61,6 +63,7 @@ class InstructionStage(nn.Module):
 
     def forward(self, batch: LanguageBatch) -> dict[str, Tensor]:
         """Named, weighted losses of one batch."""
+        batch = batch.to(self.rows.device)
         with torch.no_grad():
             self._embeddings()[self.special] = self.rows
         hidden = self.language_model(input_ids=batch.ids, use_cache=False).last_hidden_state
@@ -72,12 +75,12 @@ class InstructionStage(nn.Module):
         rows, columns = batch.targets.unbind(1)
         wanted = batch.ids[rows, columns]
         vocabulary = self._embeddings().shape[0] - len(self.special)
-        others = torch.randint(vocabulary, (self.config.competing_words,))
+        others = torch.randint(vocabulary, (self.config.competing_words,), device=wanted.device)
         ordinary = torch.cat([wanted, others]).unique()
         ordinary = ordinary[~torch.isin(ordinary, self.special)]
-        place = torch.full((self._embeddings().shape[0],), -1)
-        place[ordinary] = torch.arange(len(ordinary))
-        place[self.special] = len(ordinary) + torch.arange(len(self.special))
+        place = torch.full((self._embeddings().shape[0],), -1, device=wanted.device)
+        order = torch.arange(len(ordinary) + len(self.special), device=wanted.device)
+        place[torch.cat([ordinary, self.special])] = order
         output = torch.cat([self._embeddings()[ordinary].detach(), self.rows])
         return answer_loss(hidden[rows, columns - 1], place[wanted], output, batch.weights)
 
@@ -111,7 +114,7 @@ class InstructionStage(nn.Module):
             return
         self.eval()
         read = self._settle()
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(self.rows.device.type, enabled=False):
             optimizer = torch.optim.Adam(self.model.face_head.parameters(), lr=self.config.learning_rate)
             for step in range(self.config.head_steps):
                 for group in optimizer.param_groups:
@@ -125,6 +128,7 @@ class InstructionStage(nn.Module):
         rng = random.Random(f"settle-{self.config.seed}")
         read, tokens = Replay(self.config.settle_tokens), 0
         for batch in self.collator.stream(sample_face, rng, self.config.tokens_per_step):
+            batch = batch.to(self.rows.device)
             hidden = self.language_model(input_ids=batch.ids, use_cache=False).last_hidden_state.float()
             read.add(hidden[batch.marks[:, 0], batch.marks[:, 1]], batch.values)
             tokens += batch.ids.numel()
@@ -157,12 +161,14 @@ class Replay:
 
     def add(self, states: Tensor, values: Tensor) -> None:
         """Keep (M, H) states and (M, K) values; the oldest ones leave."""
-        self.states = torch.cat([self.states.reshape(-1, states.shape[1]), states])[-self.size :]
-        self.values = torch.cat([self.values.reshape(-1, values.shape[1]), values])[-self.size :]
+        kept = self.states.reshape(-1, states.shape[1]).to(states.device)
+        self.states = torch.cat([kept, states])[-self.size :]
+        kept = self.values.reshape(-1, values.shape[1]).to(values.device)
+        self.values = torch.cat([kept, values])[-self.size :]
 
     def sample(self, count: int) -> tuple[Tensor, Tensor]:
         """`count` random rows, with repetition."""
-        rows = torch.randint(len(self.states), (count,))
+        rows = torch.randint(len(self.states), (count,), device=self.states.device)
         return self.states[rows], self.values[rows]
 
 

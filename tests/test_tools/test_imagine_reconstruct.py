@@ -68,7 +68,8 @@ def test_a_portrait_becomes_a_face_with_an_overlay(case: Path) -> None:
     assert not face.speculative and face.estimate.source.startswith("photo:")
     assert face.made_by["faces_seen"] == 1 and 0 < face.made_by["landmark_error_percent"] < 6
     overlay = Image.open(case / "overlay.png")
-    assert overlay.size == Image.open(PORTRAIT).size
+    width, height = Image.open(PORTRAIT).size
+    assert overlay.size == (6 * width, 2 * height)  # photo, overlay and model at twice the size
     assert (case / "face-1-overlay.png").read_bytes() == (case / "overlay.png").read_bytes()
 
 
