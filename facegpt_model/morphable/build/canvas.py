@@ -86,7 +86,7 @@ def make_canvas(wheel: AnnyWheel, shape: HeadShape, uv: FloatArray, size: int) -
             ..., 0
         ],
         mouth_ring=texels.sample(_rings(shape, of_corner, ("mouth",)), cut.triangles)[..., 0],
-        landmarks=mean[shape.ibug68],
+        landmarks=mean[shape.design68],
         points=mean[shape.mediapipe468],
     )
 

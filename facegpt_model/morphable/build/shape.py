@@ -39,7 +39,8 @@ class HeadShape:
 
     components: with the mean in the head frame; expression: (E, V, 3) mm; words: (N, K) sd;
     fidelity: (N,) share of each word's shape the components reproduce;
-    ibug68, mediapipe468: vertex ids; cut: topology
+    ibug68, design68, mediapipe468: vertex ids; the design points are those around which masks
+    are drawn and components weighted; cut: topology
     """
 
     cut: HeadCut
@@ -50,6 +51,7 @@ class HeadShape:
     words: FloatArray
     fidelity: FloatArray
     ibug68: IntArray
+    design68: IntArray
     mediapipe468: IntArray
 
 
@@ -81,11 +83,11 @@ def build_shape(wheel: AnnyWheel, samples: int, seed: int, count: int) -> HeadSh
         samples, -1, 3
     )
     heads = np.stack([align(head, reference, stable) for head in heads])
-    ibug68, mediapipe468 = landmark_vertices(cut)
+    ibug68, design68, mediapipe468 = landmark_vertices(cut)
     mean = heads.mean(0)
     origin = mean[mediapipe468].mean(0) * np.array([0.0, 1.0, 1.0])
     heads -= origin
-    fit_weight = vertex_weights(mean - origin, mean[ibug68[17:]] - origin)
+    fit_weight = vertex_weights(mean - origin, mean[design68[17:]] - origin)
     fit_weight = (fit_weight + fit_weight[cut.mirror]) / 2
     components = principal_components(heads, cut.mirror, fit_weight, count)
     displacements = {
@@ -104,6 +106,7 @@ def build_shape(wheel: AnnyWheel, samples: int, seed: int, count: int) -> HeadSh
         words=words,
         fidelity=np.array(fidelity),
         ibug68=ibug68,
+        design68=design68,
         mediapipe468=mediapipe468,
     )
 
@@ -123,11 +126,11 @@ def expressions(wheel: AnnyWheel, cut: HeadCut, body: BodyMesh, names: tuple[str
     return moved
 
 
-def landmark_vertices(cut: HeadCut) -> tuple[IntArray, IntArray]:
-    """Head vertex ids of the iBUG-68 and MediaPipe-468 points, stored by body vertex."""
+def landmark_vertices(cut: HeadCut) -> tuple[IntArray, IntArray, IntArray]:
+    """Head vertex ids of the iBUG-68, design and MediaPipe-468 points, stored by body vertex."""
     place = {int(body): head for head, body in enumerate(cut.body_id) if body >= 0}
     stored = json.loads(LANDMARKS.read_text(encoding="utf-8"))
-    return (
-        np.array([place[body] for body in stored["ibug68"]]),
-        np.array([place[body] for body in stored["mediapipe468"]]),
+    ibug68, design68, mediapipe468 = (
+        np.array([place[body] for body in stored[name]]) for name in ("ibug68", "design68", "mediapipe468")
     )
+    return ibug68, design68, mediapipe468
