@@ -22,13 +22,10 @@ from torch import Tensor
 from facegpt_model.face import BasisMismatch, FaceCode
 from facegpt_model.layout import CodeLayout
 from facegpt_model.morphable.base import MorphableModel
-from facegpt_model.semantics.words import AGE_SPAN, MIDDLE_AGE, Degree, End, Statement
+from facegpt_model.semantics.words import Degree, End
 
 SLIDER_SPREAD = 0.5  # prior standard deviation of a slider when reading it from a code
 LEAST_NOISE = 0.03  # sd of what axes leave unexplained in faces that were made from words alone
-TOLD_PHRASES = 6  # attributes named when a face is put into words
-SEX_TELLING = 0.3  # masculinity from which a face is called a man's or a woman's
-TELLING = 0.2  # slider values below this are left out of words
 IDENTITY_LIMIT = 7.0  # standard deviations a single coefficient may reach by editing
 
 
@@ -180,17 +177,6 @@ class Axes:
     def _ridge(self, moments: Tensor, noise: float) -> Tensor:
         ridge = (noise / SLIDER_SPREAD) ** 2 * torch.eye(len(self.names), dtype=torch.float64)
         return torch.linalg.solve(self._gram + ridge, moments)
-
-    def describe(self, code: FaceCode) -> str:
-        """One face in canonical words: who it looks like and its strongest attributes."""
-        values = self.read(code)
-        sex = "person" if abs(values["masculinity"]) < SEX_TELLING else "man"
-        sex = "woman" if values["masculinity"] <= -SEX_TELLING else sex
-        age = values["age"]
-        years = round(MIDDLE_AGE + AGE_SPAN * age) if abs(age) >= TELLING else None
-        told = sorted((n for n in values if n not in ("masculinity", "age")), key=lambda n: -abs(values[n]))
-        phrases = [self[n].words(values[n]) for n in told[:TOLD_PHRASES] if abs(values[n]) >= TELLING]
-        return Statement(sex, years, tuple(phrase for phrase in phrases if phrase)).text()
 
 
 def load_axes(model: MorphableModel) -> Axes:

@@ -114,15 +114,10 @@ def test_age_is_linear_between_its_ends() -> None:
     assert age_value(25) == pytest.approx(-0.5)
 
 
-def test_words_made_into_a_face_are_told_back(axes: Axes) -> None:
-    face = axes.code({"masculinity": -0.75, "age": -0.5, "nose width": 0.8, "lip fullness": -0.5})
-    assert axes.describe(face) == "A woman of about 25 with a very broad nose and thin lips."
-
-
-def test_a_random_person_is_told_with_restraint(axes: Axes) -> None:
+def test_a_random_person_is_read_with_restraint(axes: Axes) -> None:
     g = torch.Generator().manual_seed(0)
     flat = torch.zeros(1, axes.layout.code_size)
     flat[:, : axes.layout.identity] = torch.randn(1, axes.layout.identity, generator=g)
     read = axes.read(axes.layout.unpack(flat))
     assert max(abs(v) for v in read.values()) <= 1.0
-    assert axes.describe(axes.layout.unpack(flat)).startswith("A ")
+    assert sum(abs(v) > 0.5 for v in read.values()) < 20
