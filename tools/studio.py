@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
-from facegpt_model.semantics.measurements import measure
 from torch import Tensor
 
 from facegpt_model.face import FaceCode
 from facegpt_model.morphable import base
 from facegpt_model.semantics.axes import Axes, load_axes
+from facegpt_model.semantics.measurements import measure
 from tools.errors import ToolError
 
 
