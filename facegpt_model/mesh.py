@@ -8,8 +8,10 @@ expect. glTF, which also holds the expressions, is written by gltf.py.
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -35,6 +37,62 @@ class Paint:
     uv: Floats
     triangles_uv: NDArray[np.int64]
     image: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class NamedMesh:
+    """Something worn with a face, such as hair or glasses: its own mesh and one material.
+
+    name:          what files call it, such as "hair"; unique among the things a face wears
+    vertices:      (V, 3) float32 mm, head frame, as it sits on the face without expression
+    normals:       (V, 3) float32 unit normals
+    triangles:     (T, 3) int64, counter-clockwise from outside
+    base_colour:   linear RGB and opacity in [0, 1]; multiplies the image where there is one
+    roughness, metallic: 0 to 1, as in glTF
+    uv:            (V, 2) float32, u right, v up; needed with an image
+    image:         (H, W, 3 or 4) uint8 sRGB and opacity, row 0 at v = 1
+    alpha:         what opacity does: OPAQUE nothing, MASK cuts below 0.5, BLEND is see-through
+    double_sided:  seen from behind too, as strips of hair and lenses are
+    morph_targets: a name of the face's targets -> (V, 3) float32 mm, displacement at weight 1;
+                   targets not named here leave it still
+    Raises ValueError when shapes or numbers do not fit.
+    """
+
+    name: str
+    vertices: Floats
+    normals: Floats
+    triangles: NDArray[np.int64]
+    base_colour: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
+    roughness: float = 0.6
+    metallic: float = 0.0
+    uv: Floats | None = None
+    image: NDArray[np.uint8] | None = None
+    alpha: Literal["OPAQUE", "MASK", "BLEND"] = "OPAQUE"
+    double_sided: bool = True
+    morph_targets: Mapping[str, Floats] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        count = len(self.vertices)
+        moved = {f"target {name}": rows for name, rows in self.morph_targets.items()}
+        for what, rows in {"vertices": self.vertices, "normals": self.normals, **moved}.items():
+            if rows.shape != (count, 3) or not np.isfinite(rows).all():
+                raise ValueError(f"{self.name}: {what} must be ({count}, 3) finite numbers, not {rows.shape}")
+        if not self.triangles.size or self.triangles.min() < 0 or self.triangles.max() >= count:
+            raise ValueError(f"{self.name}: triangles must name some of its {count} vertices")
+        if self.uv is not None and self.uv.shape != (count, 2):
+            raise ValueError(f"{self.name}: uv must be ({count}, 2), not {self.uv.shape}")
+        if self.image is not None and self.uv is None:
+            raise ValueError(f"{self.name}: an image needs uv")
+        factors = (*self.base_colour, self.roughness, self.metallic)
+        if not all(0 <= factor <= 1 for factor in factors):
+            raise ValueError(f"{self.name}: colours, roughness and metallic lie in [0, 1], not {factors}")
+
+    def posed(self, weights: Mapping[str, float]) -> Floats:
+        """(V, 3) mm with these weights of the face's targets applied."""
+        place = self.vertices.astype(np.float64)
+        for name, displacement in self.morph_targets.items():
+            place = place + weights.get(name, 0.0) * displacement
+        return place.astype(np.float32)
 
 
 @dataclass(frozen=True)

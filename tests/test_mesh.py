@@ -18,7 +18,7 @@ from torch import Tensor
 from facegpt_model.face import FaceCode
 from facegpt_model.gltf import glb_bytes, write_glb
 from facegpt_model.layout import CodeLayout
-from facegpt_model.mesh import Mesh, Paint, mesh_of, save_bytes, srgb
+from facegpt_model.mesh import Mesh, NamedMesh, Paint, mesh_of, save_bytes, srgb
 from facegpt_model.morphable.base import load
 
 
@@ -66,6 +66,41 @@ def tiny_code(faces: int = 1) -> FaceCode:
 @pytest.fixture
 def mesh() -> Mesh:
     return mesh_of(TinyModel(), tiny_code())
+
+
+def visor(**changes: Any) -> NamedMesh:
+    """A strip before the octahedron that follows the jaw."""
+    square = np.array([[-40, -10, 100], [40, -10, 100], [40, 10, 100], [-40, 10, 100]], np.float32)
+    facts: dict[str, Any] = {
+        "name": "visor",
+        "vertices": square,
+        "normals": np.tile(np.array([[0, 0, 1]], np.float32), (4, 1)),
+        "triangles": np.array([[0, 1, 2], [0, 2, 3]]),
+        "morph_targets": {"jawOpen": np.tile(np.array([[0, -4, 0]], np.float32), (4, 1))},
+    }
+    return NamedMesh(**{**facts, **changes})
+
+
+def test_a_worn_mesh_follows_the_targets_it_names() -> None:
+    place = visor().posed({"jawOpen": 0.5, "mouthSmileLeft": 1.0})
+    np.testing.assert_allclose(place, visor().vertices - [0, 2, 0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"normals": np.zeros((3, 3), np.float32)}, r"visor: normals must be \(4, 3\)"),
+        ({"vertices": np.full((4, 3), np.nan, np.float32)}, "finite"),
+        ({"triangles": np.array([[0, 1, 4]])}, "4 vertices"),
+        ({"image": np.zeros((2, 2, 4), np.uint8)}, "an image needs uv"),
+        ({"uv": np.zeros((3, 2), np.float32)}, r"uv must be \(4, 2\)"),
+        ({"morph_targets": {"jawOpen": np.zeros((3, 3), np.float32)}}, "target jawOpen"),
+        ({"roughness": 1.5}, r"lie in \[0, 1\]"),
+    ],
+)
+def test_a_worn_mesh_that_does_not_fit_is_refused(changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        visor(**changes)
 
 
 SIZES = {5121: 1, 5123: 2, 5125: 4, 5126: 4}
