@@ -26,6 +26,8 @@ class FaceCode:
     albedo:     (B, A) standard deviations; decodes to linear RGB in [0, 1]
     basis:      the model these numbers belong to, as "name@version", e.g. "openhead@1"
     joints:     (B, J, 3) axis-angle in radians; J = 0 for purely linear models
+    appearance: (B, P) hair, marks and glasses, see appearance/parameters.py; P = 0 for a
+                bare head
     """
 
     identity: Tensor
@@ -33,11 +35,17 @@ class FaceCode:
     albedo: Tensor
     basis: str
     joints: Tensor = field(default_factory=lambda: torch.zeros(1, 0, 3))
+    appearance: Tensor = field(default_factory=lambda: torch.zeros(1, 0))
 
     def __post_init__(self) -> None:
-        if self.joints.shape[0] != self.identity.shape[0] and self.joints.shape[1] == 0:
-            object.__setattr__(self, "joints", self.identity.new_zeros(self.identity.shape[0], 0, 3))
-        sizes = {t.shape[0] for t in (self.identity, self.expression, self.albedo, self.joints)}
+        count = self.identity.shape[0]
+        for name in ("joints", "appearance"):  # an empty part fits any number of faces
+            part = getattr(self, name)
+            if part.shape[0] != count and part.shape[1] == 0:
+                object.__setattr__(self, name, self.identity.new_zeros(count, *part.shape[1:]))
+        sizes = {
+            t.shape[0] for t in (self.identity, self.expression, self.albedo, self.joints, self.appearance)
+        }
         if len(sizes) != 1:
             raise ValueError(f"parts of a face code disagree about the number of faces: {sorted(sizes)}")
 
@@ -59,6 +67,7 @@ class FaceCode:
             expression=self.expression[part],
             albedo=self.albedo[part],
             joints=self.joints[part],
+            appearance=self.appearance[part],
         )
 
 

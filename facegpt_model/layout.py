@@ -1,7 +1,7 @@
 """The one order of numbers: flat vector <-> named parts, and the JSON record of a face.
 
 Everything outside this file uses names, never slices. The flat order is identity,
-expression, joints, albedo, then the view: rotation, translation, focal, light.
+expression, joints, albedo, appearance, then the view: rotation, translation, focal, light.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from facegpt_model.appearance.parameters import Appearance, row_of
 from facegpt_model.face import FaceCode, FaceEstimate, View
 
 RECORD_FORMAT = 1
@@ -33,24 +34,30 @@ class CodeLayout:
     expression: int
     albedo: int
     joints: int = 0
+    appearance: int = 0
 
     @property
     def code_size(self) -> int:
         """Length of the flat code without the view."""
-        return self.identity + self.expression + 3 * self.joints + self.albedo
+        return self.identity + self.expression + 3 * self.joints + self.albedo + self.appearance
 
     def pack(self, code: FaceCode) -> Tensor:
         """(B, code_size) flat code."""
-        return torch.cat([code.identity, code.expression, code.joints.flatten(1), code.albedo], dim=1)
+        appearance = code.appearance
+        if not appearance.shape[1]:  # a bare head
+            appearance = code.albedo.new_zeros(code.batch_size, self.appearance)
+        parts = (code.identity, code.expression, code.joints.flatten(1), code.albedo, appearance)
+        return torch.cat(parts, dim=1)
 
     def unpack(self, flat: Tensor) -> FaceCode:
         """FaceCode of a (B, code_size) flat code."""
         if flat.ndim != 2 or flat.shape[1] != self.code_size:
             raise ValueError(f"{self.basis} needs (B, {self.code_size}) numbers, not {tuple(flat.shape)}")
-        identity, expression, joints, albedo = flat.split(
-            [self.identity, self.expression, 3 * self.joints, self.albedo], dim=1
+        identity, expression, joints, albedo, appearance = flat.split(
+            [self.identity, self.expression, 3 * self.joints, self.albedo, self.appearance], dim=1
         )
-        return FaceCode(identity, expression, albedo, self.basis, joints.unflatten(1, (self.joints, 3)))
+        joints = joints.unflatten(1, (self.joints, 3))
+        return FaceCode(identity, expression, albedo, self.basis, joints, appearance)
 
 
 def pack_view(view: View) -> Tensor:
@@ -78,6 +85,7 @@ def to_record(estimate: FaceEstimate, index: int = 0) -> dict[str, Any]:
         "expression": _numbers(code.expression),
         "joints": _numbers(code.joints),
         "albedo": _numbers(code.albedo),
+        "appearance": Appearance.of(code.appearance[0]).named(),
         "source": estimate.source,
         "model": estimate.model,
         "seed": estimate.seed,
@@ -115,6 +123,7 @@ def from_record(record: dict[str, Any]) -> FaceEstimate:
         parts["albedo"],
         str(record.get("basis", "")),
         parts["joints"].reshape(1, -1, 3),
+        _read_appearance(record),
     )
     view = None
     if record.get("view") is not None:
@@ -130,6 +139,18 @@ def from_record(record: dict[str, Any]) -> FaceEstimate:
     return FaceEstimate(
         code, view, str(record.get("source", "")), str(record.get("model", "")), record.get("seed"), spread
     )
+
+
+def _read_appearance(record: dict[str, Any]) -> Tensor:
+    """(1, P) from name to number; (1, 0), a bare head, where nothing is named."""
+    try:
+        named = {str(name): float(value) for name, value in record.get("appearance", {}).items()}
+        row = row_of(named) if named else torch.zeros(1, 0)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise BadRecord(f"face record: 'appearance' must give numbers by name ({error})") from error
+    if not torch.isfinite(row).all():
+        raise BadRecord("face record: 'appearance' holds a number that is not finite")
+    return row
 
 
 def _read_row(fields: dict[str, Any], name: str) -> Tensor:

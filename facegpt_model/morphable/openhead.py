@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from facegpt_model.appearance.parameters import COUNT
 from facegpt_model.face import FaceCode
 from facegpt_model.layout import CodeLayout
 from facegpt_model.morphable.linear import blend, check_code
@@ -103,7 +104,11 @@ class OpenHead(nn.Module):
         weights = self._normalised(torch.from_numpy(stored["region_weights"]).float())
         self.register_buffer("region_weights", weights.T.contiguous(), persistent=False)
         self.layout = CodeLayout(
-            BASIS, len(self.identity_basis), len(self.expression_basis), len(self.region_colour_basis)
+            BASIS,
+            len(self.identity_basis),
+            len(self.expression_basis),
+            len(self.region_colour_basis),
+            appearance=COUNT,
         )
 
     def mean_code(self, batch_size: int = 1) -> FaceCode:

@@ -3,7 +3,7 @@
 Each axis is one straight line through code space, so that moving it by +v and then by -v
 gives the face back. Slider values lie in [-1, 1]; one-sided axes (a cleft chin, a smile)
 in [0, 1]. The directions are sums of the head model's own word directions, ARKit blend
-weights and albedo components, listed in axes.toml.
+weights, albedo components and appearance parameters, listed in axes.toml.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from facegpt_model.appearance.parameters import ranges, row_of
 from facegpt_model.face import BasisMismatch, FaceCode
 from facegpt_model.layout import CodeLayout
 from facegpt_model.morphable.base import MorphableModel
@@ -29,7 +30,7 @@ LEAST_NOISE = 0.03  # sd of what axes leave unexplained in faces that were made 
 IDENTITY_LIMIT = 7.0  # standard deviations a single coefficient may reach by editing
 
 
-Kind = Literal["identity", "expression", "albedo"]
+Kind = Literal["identity", "expression", "albedo", "appearance"]
 
 
 class UnknownAxis(KeyError):
@@ -87,6 +88,8 @@ def axis_list() -> tuple[Axis, ...]:
     axes = []
     for entry in axis_entries():
         kind: Kind = "identity" if any(k.endswith("_targets") for k in entry) else "albedo"
+        if any(k.endswith("_appearance") for k in entry):
+            kind = "appearance"
         kind = entry.get("kind", kind)
         ends = {side: End.of(entry[side]) if side in entry else None for side in ("low", "high")}
         axes.append(Axis(entry["name"], entry["part"], kind, ends["low"], ends["high"]))
@@ -116,6 +119,7 @@ class Axes:
         self.names = tuple(axis.name for axis in self.axes)
         self._rows = {name: row for row, name in enumerate(self.names)}
         self._gram = (directions @ directions.T).double()
+        self._appearance_range = ranges()
 
     def __getitem__(self, name: str) -> Axis:
         return self.axes[self.row(name)]
@@ -156,6 +160,7 @@ class Axes:
             code.albedo.clamp(-3.0, 3.0),
             code.basis,
             code.joints,
+            code.appearance.clamp(*self._appearance_range) if code.appearance.shape[1] else code.appearance,
         )
 
     def read(self, code: FaceCode) -> dict[str, float]:
@@ -205,7 +210,8 @@ def _end_direction(model: Any, entry: dict[str, Any], side: str) -> Tensor:
     albedo = torch.zeros(layout.albedo)
     for name, weight in entry.get(f"{side}_albedo", {}).items():
         albedo[_index(name, model.albedo_names, entry, "albedo component")] = weight
-    return torch.cat([identity, expression, torch.zeros(3 * layout.joints), albedo])
+    appearance = row_of(entry.get(f"{side}_appearance", {}))[0, : layout.appearance]
+    return torch.cat([identity, expression, torch.zeros(3 * layout.joints), albedo, appearance])
 
 
 def _index(name: str, names: tuple[str, ...], entry: dict[str, Any], what: str) -> int:
