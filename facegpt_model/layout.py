@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from facegpt_model.appearance.parameters import Appearance, row_of
+from facegpt_model.appearance.parameters import Appearance
 from facegpt_model.face import FaceCode, FaceEstimate, View
 
 RECORD_FORMAT = 1
@@ -145,7 +145,7 @@ def _read_appearance(record: dict[str, Any]) -> Tensor:
     """(1, P) from name to number; (1, 0), a bare head, where nothing is named."""
     try:
         named = {str(name): float(value) for name, value in record.get("appearance", {}).items()}
-        row = row_of(named) if named else torch.zeros(1, 0)
+        row = Appearance.from_named(named).row() if named else torch.zeros(1, 0)
     except (AttributeError, TypeError, ValueError) as error:
         raise BadRecord(f"face record: 'appearance' must give numbers by name ({error})") from error
     if not torch.isfinite(row).all():

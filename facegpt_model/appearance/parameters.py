@@ -4,6 +4,10 @@ One row of numbers beside identity and albedo, the same for every head model; 0 
 as its albedo paints it (cropped hair, no glasses, no marks). Colours of hair and brows, grey,
 baldness, freckles and folds are albedo components of the head model, not repeated here.
 Places on the face are in shares of its own size, so that they fit any identity.
+
+In a row, a mole's place, a scar's place and form and the form of glasses are multiplied by
+how much of the thing there is (homogeneous coordinates). So a slider that grows a mole
+does not move it, adding rows mixes faces, and a row of zeros holds nothing at all.
 """
 
 from __future__ import annotations
@@ -118,24 +122,43 @@ class Appearance:
 
     @staticmethod
     def of(row: Tensor | Sequence[float]) -> Appearance:
-        """From one row of numbers (P,), each brought into its range; AppearanceError for another size."""
-        numbers = [float(number) for number in row]
-        if len(numbers) not in (0, len(NAMES)):
-            raise AppearanceError(f"an appearance has {len(NAMES)} numbers, not {len(numbers)}")
+        """From one row of numbers (P,) or (0,), brought into range; AppearanceError for another size."""
+        numbers = [float(number) for number in row] or [0.0] * COUNT
+        if len(numbers) != COUNT:
+            raise AppearanceError(f"an appearance has {COUNT} numbers, not {len(numbers)}")
+        found = dict(zip(NAMES, numbers, strict=True))
+        for name, amount in _AMOUNT.items():
+            found[name] = found[name] / found[amount] if found[amount] > LEAST_AMOUNT else 0.0
+        return Appearance.from_named(found)
+
+    @staticmethod
+    def from_named(named: Mapping[str, float]) -> Appearance:
+        """From name to number, 0 where nothing is said; AppearanceError for an unknown name."""
+        unknown = [name for name in named if name not in NAMES]
+        if unknown:
+            raise AppearanceError(f"no appearance parameter called {unknown[0]!r}; known: {', '.join(NAMES)}")
         found: dict[str, dict[str, float]] = {part: {} for part, _ in _PARTS}
-        for (part, name), number in zip(_FIELDS, numbers, strict=False):
-            low, high = _range(part, name)
-            found[part][name] = min(max(number, low), high)
+        for (part, field), name in zip(_FIELDS, NAMES, strict=True):
+            low, high = _range(part, field)
+            found[part][field] = min(max(float(named.get(name, 0.0)), low), high)
         return Appearance(**{part: kind(**found[part]) for part, kind in _PARTS})
 
-    def row(self) -> Tensor:
-        """(1, P) the numbers in the order of NAMES."""
-        return torch.tensor([[float(getattr(getattr(self, part), name)) for part, name in _FIELDS]])
+    def numbers(self) -> dict[str, float]:
+        """Name to number of everything."""
+        return {
+            name: float(getattr(getattr(self, part), field))
+            for (part, field), name in zip(_FIELDS, NAMES, strict=True)
+        }
 
     def named(self) -> dict[str, float]:
         """Name to number of everything that is not 0."""
-        row = self.row()[0].tolist()
-        return {name: round(number, 6) for name, number in zip(NAMES, row, strict=True) if number}
+        return {name: round(number, 6) for name, number in self.numbers().items() if number}
+
+    def row(self) -> Tensor:
+        """(1, P) the numbers in the order of NAMES, forms multiplied by their amounts."""
+        found = self.numbers()
+        weighted = {name: number * found.get(_AMOUNT.get(name, ""), 1.0) for name, number in found.items()}
+        return torch.tensor([list(weighted.values())])
 
 
 _PARTS: tuple[tuple[str, type], ...] = (
@@ -147,29 +170,31 @@ _PARTS: tuple[tuple[str, type], ...] = (
     ("scar", Scar),
     ("glasses", Glasses),
 )
-_FIELDS = tuple((part, field.name) for part, kind in _PARTS for field in fields(kind))
+_FIELDS = tuple((part, entry.name) for part, kind in _PARTS for entry in fields(kind))
 _BOTH_SIDES = frozenset(("volume", "parting", "arch", "across", "up", "tilt", "shape"))  # others begin at 0
 
-NAMES: tuple[str, ...] = tuple(f"{part} {name}".replace("_", " ") for part, name in _FIELDS)
+NAMES: tuple[str, ...] = tuple(f"{part} {field}".replace("_", " ") for part, field in _FIELDS)
 COUNT = len(NAMES)
+LEAST_AMOUNT = 1e-3  # less of a thing than this has no form
+_AMOUNT = {
+    name: f"{thing} {amount}"
+    for thing, amount in (
+        ("mole", "size"),
+        ("second mole", "size"),
+        ("scar", "strength"),
+        ("glasses", "worn"),
+    )
+    for name in NAMES
+    if name.startswith(f"{thing} ") and name != f"{thing} {amount}"
+}
 
 
-def _range(part: str, name: str) -> tuple[float, float]:
-    signed = name in _BOTH_SIDES or (name == "size" and part == "glasses")
+def _range(part: str, field: str) -> tuple[float, float]:
+    signed = field in _BOTH_SIDES or (field == "size" and part == "glasses")
     return (-1.0 if signed else 0.0), 1.0
 
 
 def ranges() -> tuple[Tensor, Tensor]:
     """(P,) smallest and largest number of each name."""
-    pairs = [_range(part, name) for part, name in _FIELDS]
+    pairs = [_range(part, field) for part, field in _FIELDS]
     return torch.tensor([low for low, _ in pairs]), torch.tensor([high for _, high in pairs])
-
-
-def row_of(named: Mapping[str, float]) -> Tensor:
-    """(1, P) numbers from name to number, 0 where nothing is said; AppearanceError for an unknown name."""
-    row = torch.zeros(1, COUNT)
-    for name, number in named.items():
-        if name not in NAMES:
-            raise AppearanceError(f"no appearance parameter called {name!r}; known: {', '.join(NAMES)}")
-        row[0, NAMES.index(name)] = number
-    return row

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from facegpt_model.appearance.parameters import ranges, row_of
+from facegpt_model.appearance.parameters import Appearance, ranges
 from facegpt_model.face import BasisMismatch, FaceCode
 from facegpt_model.layout import CodeLayout
 from facegpt_model.morphable.base import MorphableModel
@@ -210,7 +210,7 @@ def _end_direction(model: Any, entry: dict[str, Any], side: str) -> Tensor:
     albedo = torch.zeros(layout.albedo)
     for name, weight in entry.get(f"{side}_albedo", {}).items():
         albedo[_index(name, model.albedo_names, entry, "albedo component")] = weight
-    appearance = row_of(entry.get(f"{side}_appearance", {}))[0, : layout.appearance]
+    appearance = Appearance.from_named(entry.get(f"{side}_appearance", {})).row()[0, : layout.appearance]
     return torch.cat([identity, expression, torch.zeros(3 * layout.joints), albedo, appearance])
 
 

@@ -13,26 +13,39 @@ from facegpt_model.appearance.parameters import (
     FacialHair,
     Glasses,
     Hair,
+    Mole,
     Scar,
     ranges,
-    row_of,
 )
 from facegpt_model.face import FaceCode, FaceEstimate
 from facegpt_model.layout import MAX_FLAT_CODE, BadRecord, from_record, to_record
 from facegpt_model.morphable.base import load
 
 
-def test_a_row_of_numbers_survives_the_typed_form() -> None:
+def test_the_typed_form_survives_its_row_of_numbers() -> None:
     low, high = ranges()
-    row = low + (high - low) * torch.rand(COUNT, generator=torch.Generator().manual_seed(3))
-    assert torch.allclose(Appearance.of(row).row()[0], row)
+    drawn = low + (high - low) * torch.rand(COUNT, generator=torch.Generator().manual_seed(3))
+    made = Appearance.from_named(dict(zip(NAMES, drawn.tolist(), strict=True)))
+    again = Appearance.of(made.row()[0])
+    assert again.numbers() == pytest.approx(made.numbers(), abs=1e-5)
+
+
+def test_growing_a_mole_does_not_move_it() -> None:
+    row = Appearance(mole=Mole(1.0, 0.5, -0.3)).row()
+    half = Appearance.of(0.5 * row[0]).mole
+    assert (half.size, half.across, half.up) == pytest.approx((0.5, 0.5, -0.3))
+    assert not Appearance.of(0 * row[0]).named()
+
+
+def test_a_form_without_its_thing_is_nothing() -> None:
+    assert not torch.any(Appearance(scar=Scar(0.0, 0.5, 0.5, 1.0, 1.0)).row())
 
 
 def test_numbers_are_brought_into_their_range() -> None:
     worn = Appearance.of(torch.full((COUNT,), 7.0))
     low = Appearance.of(torch.full((COUNT,), -7.0))
     assert worn.hair.length == 1 and low.hair.length == 0
-    assert low.hair.parting == -1 and low.glasses.size == -1 and low.mole.size == 0
+    assert low.hair.parting == -1 and low.brows.arch == -1 and low.mole.size == 0
 
 
 def test_names_say_what_they_move() -> None:
@@ -45,13 +58,13 @@ def test_names_say_what_they_move() -> None:
         "glasses worn": 1,
         "glasses size": -0.5,
     }
-    assert torch.equal(row_of(made.named()), made.row())
+    assert Appearance.from_named(made.named()) == made
     assert len(set(NAMES)) == COUNT
 
 
 def test_unknown_names_and_sizes_are_refused() -> None:
     with pytest.raises(AppearanceError, match=r"'hat'.*hair length"):
-        row_of({"hat": 1.0})
+        Appearance.from_named({"hat": 1.0})
     with pytest.raises(AppearanceError, match=f"{COUNT} numbers, not 2"):
         Appearance.of([0.1, 0.2])
 
