@@ -1,16 +1,14 @@
 """The differentiable renderer: visibility without gradient, everything after it with.
 
-Per pixel the perspective-correct barycentrics are recomputed from the vertices of the
-triangle that was hit, normals and albedo are interpolated, and light is a spherical-harmonic
-product. Silhouettes are antialiased from the mesh's own edges (silhouette.py), which also
-gives the gradient of moving outlines. Gradients do not depend on the visibility backend.
+Visible triangles are interpolated and lit per pixel (shading.py), then outlines are
+antialiased from the mesh's own edges (silhouette.py), which also gives the gradient of moving
+outlines. Both steps exist in torch for any device and compiled for the CPU (compiled/), with
+the same numbers. Gradients do not depend on the visibility backend.
 
 There is no clipping: a triangle with a corner nearer than cameras.NEAR_MM is not drawn.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -18,25 +16,16 @@ from torch import Tensor
 from facegpt_model.face import View
 from facegpt_model.rendering.base import Rendering, Visibility
 from facegpt_model.rendering.cameras import NEAR_MM, project_camera_points, rotation_matrix, to_camera
-from facegpt_model.rendering.lighting import sh_basis
+from facegpt_model.rendering.compiled import outlines, pixels
+from facegpt_model.rendering.shading import shade_visible
 from facegpt_model.rendering.silhouette import antialias
-from facegpt_model.rendering.topology import mean_edge_length, topology_of, vertex_normals
+from facegpt_model.rendering.topology import (
+    mean_edge_length,
+    topology_of,
+    vertex_normals,
+    vertex_normals_in_torch,
+)
 from facegpt_model.rendering.visibility import NumbaVisibility, TorchVisibility
-
-
-@dataclass(frozen=True)
-class _Hits:
-    """The P pixels that hit something, ordered by picture.
-
-    pixel: (P,) flat index into B * H * W; triangle: (P,); corners: (P, 3) flat index into
-    B * V; weights: (P, 3) barycentrics; counts: hits of each picture.
-    """
-
-    pixel: Tensor
-    triangle: Tensor
-    corners: Tensor
-    weights: Tensor
-    counts: list[int]
 
 
 def render(
@@ -48,6 +37,7 @@ def render(
     *,
     visibility: Visibility | None = None,
     smooth_edges: bool = True,
+    compiled: bool | None = None,
 ) -> Rendering:
     """Pictures of B meshes, differentiable to vertices, colours, light, pose and focal length.
 
@@ -57,6 +47,8 @@ def render(
     background: linear RGB as (3,), (B, 3) or (B, 3, H, W); black when None
     visibility: NumbaVisibility on the CPU and TorchVisibility elsewhere when None
     smooth_edges: antialias silhouettes; without it outlines send no gradient
+    compiled: shade by the compiled loops, which need the CPU, or in torch; None takes the
+        compiled ones on the CPU
 
     Raises ValueError for shapes that do not fit and for numbers that are not finite.
     """
@@ -64,29 +56,23 @@ def render(
     topology_of(triangles, vertices.shape[1])
     batch = vertices.shape[0]
     height, width = view.image_size
-    visibility = visibility or (NumbaVisibility() if vertices.device.type == "cpu" else TorchVisibility())
+    on_cpu = vertices.device.type == "cpu"
+    visibility = visibility or (NumbaVisibility() if on_cpu else TorchVisibility())
+    compiled = on_cpu if compiled is None else compiled
     screen = project_camera_points(to_camera(vertices, view), view)
     ids = visibility.visible_triangles(screen, triangles, height, width)
-    hits = _hits(screen, triangles, ids)
 
-    normals = _shading_frame(vertex_normals(vertices, triangles), view)
-    attributes = torch.cat([colours.to(vertices).expand(batch, -1, -1), normals], dim=2).reshape(-1, 6)
-    albedo, normal = _interpolate(hits, attributes).split(3, dim=1)
-    normal = torch.nn.functional.normalize(normal, dim=1, eps=1e-12)
-    shaded = albedo * _irradiance(normal, view.light.to(vertices), hits.counts)
-    depth = _interpolate(hits, screen.reshape(-1, 3)[:, 2:])
-
-    def picture(values: Tensor) -> Tensor:
-        blank = values.new_zeros(batch * height * width, values.shape[1])
-        return blank.index_copy(0, hits.pixel, values).view(batch, height, width, -1)
-
-    rgba = picture(torch.cat([shaded, torch.ones_like(shaded[:, :1])], dim=1))
-    depth_map = picture(depth)
+    normals = (vertex_normals if compiled else vertex_normals_in_torch)(vertices, triangles)
+    colours = colours.to(vertices).expand(batch, -1, -1)
+    shade = pixels.shade_visible if compiled else shade_visible
+    shaded = shade(screen, _shading_frame(normals, view), colours, view.light.to(vertices), triangles, ids)
+    rgba = shaded.rgba
     if smooth_edges:
-        surface = torch.where(ids < 0, torch.inf, depth_map[..., 0].detach())
+        surface = torch.where(ids < 0, torch.inf, shaded.depth[..., 0].detach())
         pixel_mm = screen[..., 2].detach().mean(dim=1).clamp_min(NEAR_MM) / view.focal.detach().to(screen)
-        detail_mm = mean_edge_length(vertices.detach(), triangles) + pixel_mm
-        rgba = antialias(rgba, screen, surface, triangles, detail_mm)
+        detail_mm = mean_edge_length(vertices, triangles) + pixel_mm
+        blend = outlines.antialias if compiled else antialias
+        rgba = blend(rgba, screen, surface, triangles, detail_mm)
     mask = rgba[..., 3:].permute(0, 3, 1, 2)
     image = rgba[..., :3].permute(0, 3, 1, 2)
     if background is not None:
@@ -94,10 +80,10 @@ def render(
     return Rendering(
         image=image,
         mask=mask,
-        depth=depth_map.permute(0, 3, 1, 2),
-        normals=picture(normal).permute(0, 3, 1, 2),
+        depth=shaded.depth.permute(0, 3, 1, 2),
+        normals=shaded.normal.permute(0, 3, 1, 2),
         triangle_ids=ids,
-        barycentrics=picture(hits.weights),
+        barycentrics=shaded.weights,
     )
 
 
@@ -145,36 +131,9 @@ def _check(vertices: Tensor, colours: Tensor, view: View) -> None:
         )
 
 
-def _hits(screen: Tensor, triangles: Tensor, ids: Tensor) -> _Hits:
-    batch, height, width = ids.shape
-    flat = ids.reshape(-1)
-    pixel = (flat >= 0).nonzero().squeeze(1)
-    triangle = flat[pixel]
-    picture = pixel // (height * width)
-    inside = pixel - picture * (height * width)
-    corners = triangles[triangle] + (picture * screen.shape[1])[:, None]
-    points = screen.reshape(-1, 3).index_select(0, corners.reshape(-1)).view(-1, 3, 3)
-    x = points[..., 0] - ((inside % width).to(screen.dtype) + 0.5)[:, None]
-    y = points[..., 1] - ((inside // width).to(screen.dtype) + 0.5)[:, None]
-    weights = x.roll(-1, 1) * y.roll(-2, 1) - x.roll(-2, 1) * y.roll(-1, 1)
-    weights = weights / points[..., 2]
-    weights = weights / weights.sum(dim=1, keepdim=True)
-    return _Hits(pixel, triangle, corners, weights, torch.bincount(picture, minlength=batch).tolist())
-
-
-def _interpolate(hits: _Hits, rows: Tensor) -> Tensor:
-    corners = rows.index_select(0, hits.corners.reshape(-1)).view(-1, 3, rows.shape[1])
-    return (hits.weights[..., None] * corners).sum(dim=1)
-
-
 def _shading_frame(normals: Tensor, view: View) -> Tensor:
     turned = normals @ rotation_matrix(view.rotation.to(normals)).transpose(1, 2)
     return turned * normals.new_tensor([1.0, -1.0, -1.0])
-
-
-def _irradiance(normals: Tensor, light: Tensor, counts: list[int]) -> Tensor:
-    pictures = sh_basis(normals).split(counts)
-    return torch.cat([basis @ light[k] for k, basis in enumerate(pictures)])
 
 
 def _background(background: Tensor, batch: int, height: int, width: int) -> Tensor:

@@ -12,6 +12,9 @@ import torch
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from facegpt_model.rendering.compiled import normals as compiled
+
+NO_LENGTH = 1e-12  # below it a vector has no direction
 _KNOWN: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
 
 
@@ -78,19 +81,39 @@ def _build(corners: np.ndarray, vertex_count: int, device: torch.device) -> Topo
 def vertex_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
     """(B, V, 3) unit normals, area-weighted, outward for counter-clockwise triangles.
 
-    Vertices without any area around them get a zero normal. The batch is folded into rows
-    per vertex: one index_add of long rows beats a sparse product (docs/rendering.md).
+    Vertices without any area around them get a zero normal and send no gradient. Compiled
+    loops on the CPU, torch elsewhere.
     """
+    if vertices.device.type == "cpu":
+        return compiled.vertex_normals(vertices, triangles)
+    return vertex_normals_in_torch(vertices, triangles)
+
+
+def vertex_normals_in_torch(vertices: Tensor, triangles: Tensor) -> Tensor:
+    """As vertex_normals, on any device: the batch folded into rows, so that index_add moves long rows."""
     batch, count = vertices.shape[:2]
     rows = vertices.permute(1, 0, 2).reshape(count, batch * 3)
     a, b, c = (rows.index_select(0, triangles[:, k]).view(-1, batch, 3) for k in range(3))
     areas = torch.linalg.cross(b - a, c - a).reshape(-1, batch * 3)
     summed = torch.zeros_like(rows).index_add(0, triangles.reshape(-1), areas.repeat_interleave(3, dim=0))
-    return torch.nn.functional.normalize(summed.view(count, batch, 3).permute(1, 0, 2), dim=2, eps=1e-12)
+    return unit(summed.view(count, batch, 3).permute(1, 0, 2))
+
+
+def unit(vectors: Tensor) -> Tensor:
+    """(..., 3) vectors made one long; those of no length become zero and send no gradient."""
+    squared = (vectors * vectors).sum(dim=-1, keepdim=True)
+    some = squared > NO_LENGTH * NO_LENGTH
+    return torch.where(some, vectors * torch.where(some, squared, 1.0).rsqrt(), 0.0)
 
 
 def mean_edge_length(vertices: Tensor, triangles: Tensor) -> Tensor:
-    """(B,) mean length of a mesh's edges in the unit of its (B, V, 3) vertices; 0 without edges."""
+    """(B,) mean length of a mesh's edges in the unit of its (B, V, 3) vertices; 0 without edges.
+
+    Sends no gradient.
+    """
     edges = topology_of(triangles, vertices.shape[1]).edges
-    lengths = (vertices.index_select(1, edges[:, 0]) - vertices.index_select(1, edges[:, 1])).norm(dim=2)
+    points = vertices.detach()
+    if points.device.type == "cpu":
+        return compiled.mean_edge_length(points, edges)
+    lengths = (points.index_select(1, edges[:, 0]) - points.index_select(1, edges[:, 1])).norm(dim=2)
     return lengths.sum(dim=1) / max(len(edges), 1)

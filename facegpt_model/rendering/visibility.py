@@ -8,7 +8,6 @@ so no pixel centre falls through a seam.
 from __future__ import annotations
 
 import math
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from numba import njit
 from torch import Tensor
 
 from facegpt_model.rendering.cameras import NEAR_MM
+from facegpt_model.rendering.compiled.pictures import each_picture
 
 MIN_AREA = 1e-5  # twice the screen area in square pixels below which a triangle is not drawn
 
@@ -26,42 +26,32 @@ def _fill(
 ) -> None:  # pragma: no cover, compiled
     height, width = ids.shape
     for t in range(triangles.shape[0]):
-        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        a, b, c = np.uintp(triangles[t, 0]), np.uintp(triangles[t, 1]), np.uintp(triangles[t, 2])
         na, nb, nc = points[a, 2], points[b, 2], points[c, 2]
         if not (na > 0.0 and nb > 0.0 and nc > 0.0):
             continue
-        ax, ay, bx, by, cx, cy = (
-            points[a, 0],
-            points[a, 1],
-            points[b, 0],
-            points[b, 1],
-            points[c, 0],
-            points[c, 1],
-        )
-        area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
-        if abs(area) < MIN_AREA:
-            continue
+        ax, ay, bx, by = points[a, 0], points[a, 1], points[b, 0], points[b, 1]
+        cx, cy = points[c, 0], points[c, 1]
         top = max(min(ay, by, cy) - 0.5, 0.0)
         bottom = min(max(ay, by, cy) - 0.5, height - 1.0)
         left = max(min(ax, bx, cx) - 0.5, 0.0)
         right = min(max(ax, bx, cx) - 0.5, width - 1.0)
-        if top > bottom or left > right:
+        area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
+        if top > bottom or left > right or abs(area) < MIN_AREA:
             continue
         sign = 1.0 if area > 0.0 else -1.0
+        na, nb, nc = na / abs(area), nb / abs(area), nc / abs(area)
         for row in range(math.ceil(top), math.floor(bottom) + 1):
             y = row + 0.5
+            up_a, up_b, up_c = (ay - y) * sign, (by - y) * sign, (cy - y) * sign
             for column in range(math.ceil(left), math.floor(right) + 1):
                 x = column + 0.5
-                wa = ((bx - x) * (cy - y) - (cx - x) * (by - y)) * sign
-                if wa < 0.0:
+                wa = (bx - x) * up_c - (cx - x) * up_b
+                wb = (cx - x) * up_a - (ax - x) * up_c
+                wc = (ax - x) * up_b - (bx - x) * up_a
+                if min(wa, min(wb, wc)) < 0.0:  # one branch: which weight is negative is unpredictable
                     continue
-                wb = ((cx - x) * (ay - y) - (ax - x) * (cy - y)) * sign
-                if wb < 0.0:
-                    continue
-                wc = ((ax - x) * (by - y) - (bx - x) * (ay - y)) * sign
-                if wc < 0.0:
-                    continue
-                nearness = np.float32((wa * na + wb * nb + wc * nc) / (wa + wb + wc))
+                nearness = np.float32(wa * na + wb * nb + wc * nc)
                 if nearness > nearest[row, column]:
                     nearest[row, column] = nearness
                     ids[row, column] = t
@@ -98,14 +88,13 @@ class NumbaVisibility:
         points = screen.detach().to("cpu", torch.float64).numpy().copy()
         depth = points[..., 2]
         points[..., 2] = np.where(depth >= NEAR_MM, 1.0 / np.maximum(depth, NEAR_MM), 0.0)
-        corners = triangles.detach().cpu().numpy()
-        threads = min(self.threads or torch.get_num_threads(), len(points))
-        if threads > 1:
-            with ThreadPoolExecutor(threads) as pool:
-                found = list(pool.map(lambda picture: rasterise(picture, corners, height, width)[0], points))
-        else:
-            found = [rasterise(picture, corners, height, width)[0] for picture in points]
-        ids = np.stack(found) if found else np.empty((0, height, width), np.int64)
+        corners = triangles.detach().cpu().contiguous().numpy()
+        ids = np.full((len(points), height, width), -1, np.int64)
+
+        def fill(k: int) -> None:
+            _fill(points[k], corners, ids[k], np.zeros((height, width), np.float32))
+
+        each_picture(fill, len(points), self.threads)
         return torch.from_numpy(ids).to(screen.device)
 
 
