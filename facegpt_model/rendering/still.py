@@ -46,12 +46,10 @@ def render_still(
     gradient, or an sRGB colour 0-255. Raises ValueError unless the code holds one face and
     size is 16 to 4096.
     """
-    if not 16 <= size <= 4096:
-        raise ValueError(f"a still is 16 to 4096 pixels wide, not {size}")
+    samples = samples_for(size)
     if isinstance(background, str) and background != "studio":
         raise ValueError(f"a background is None, 'studio' or a colour of three numbers, not {background!r}")
     surface = surface_of(model, code, TEXTURE_SIZE)
-    samples = 3 if size <= 384 else 2
     portrait = Image.fromarray(draw_portrait(surface, yaw_deg, pitch_deg, size, samples), "RGBA")
     if background is None:
         return portrait
@@ -61,6 +59,13 @@ def render_still(
     canvas = canvas.convert("RGBA")
     canvas.alpha_composite(portrait)
     return canvas
+
+
+def samples_for(size: int) -> int:
+    """Samples per pixel, along one side, of a still that wide; ValueError unless it is 16 to 4096 pixels."""
+    if not 16 <= size <= 4096:
+        raise ValueError(f"a still is 16 to 4096 pixels wide, not {size}")
+    return 3 if size <= 384 else 2
 
 
 def studio_background(size: int) -> Image.Image:
