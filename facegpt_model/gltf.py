@@ -1,19 +1,19 @@
-"""glTF 2.0 binary files (GLB) of a face, with its expressions as named morph targets.
+"""glTF 2.0 binary files (GLB) of a face, with expressions and shape sliders as named morph targets.
 
 glTF wants metres, y up, the front towards +z and linear vertex colours, so the head frame
-only needs a factor. The mesh is written neutral; the current expression is the default
-weight of each target. One primitive and material per part. Models that paint a texture get it
-as a JPEG (vertices are doubled along its seams), others get vertex colours. A target that moves little of a
-part is stored as a sparse accessor, one that moves nothing as an accessor of zeros, which
-needs no bytes. Specification: Khronos glTF 2.0, sections 3.6 (buffers), 3.7.2 (meshes).
+only needs a factor. The node "face" holds the node "head" and one node per thing worn, such as
+"hair". The head is written neutral; the current expression is the default weight of each
+target, and things worn carry the targets they follow under the same names. One primitive and
+material per part of the head. Models that paint a texture get it as a JPEG (vertices are
+doubled along its seams), others get vertex colours. Numbers are laid out by gltf_buffer.py.
+Specification: Khronos glTF 2.0, sections 3.5 (nodes), 3.7.2 (meshes), 3.9 (materials).
 """
 
 from __future__ import annotations
 
 import io
 import json
-import struct
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,141 +22,159 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from facegpt_model.mesh import Floats, Mesh, Paint, save_bytes
+from facegpt_model.gltf_buffer import Buffer, Frame, container
+from facegpt_model.mesh import Floats, Mesh, NamedMesh, check_worn, save_bytes
 from facegpt_model.rendering.topology import vertex_normals
 
-METRES_PER_MM = 0.001
-_FLOAT, _UINT16, _UINT32 = 5126, 5123, 5125
-_VERTEX_BUFFER, _INDEX_BUFFER = 34962, 34963
+QUANTISATION = "KHR_mesh_quantization"
 _ROUGHNESS = {"skin": 0.55, "eyes": 0.08, "eye": 0.08, "teeth": 0.3, "tongue": 0.4, "lashes": 0.7}
-_SPARSE_BELOW = 0.6  # of the vertices; above, a dense accessor is smaller or as small
-_STILL_MM = 1e-4  # displacements below this are not stored
-_STILL_NORMAL = 1e-3
 
 
-def write_glb(mesh: Mesh, path: Path) -> None:
-    """Write a mesh with positions, normals, colours and morph targets to a .glb file."""
-    save_bytes(path, glb_bytes(mesh))
+def write_glb(mesh: Mesh, path: Path, worn: Sequence[NamedMesh] = (), quantised: bool = False) -> None:
+    """Write a face and what it wears to a .glb file; errors as glb_bytes."""
+    save_bytes(path, glb_bytes(mesh, worn, quantised))
 
 
-def glb_bytes(mesh: Mesh) -> bytes:
-    """The .glb file of a mesh."""
-    neutral = mesh.neutral_vertices()
-    names = list(mesh.morph_targets)
-    displacements = (
-        np.stack([mesh.morph_targets[name] for name in names]) if names else np.zeros((0, *neutral.shape))
-    )
-    normals, normal_changes = _normals(neutral, displacements, mesh.triangles)
-    buffer = _Buffer()
-    primitives: list[dict[str, Any]] = []
-    materials: list[dict[str, Any]] = []
-    for index, name in enumerate(mesh.part_names):
-        if not (mesh.part == index).any():
-            continue
-        used, place, corners = _corners(mesh, index)
-        targets = []
-        for moved, turned in zip(displacements[:, used], normal_changes[:, used], strict=True):
-            still = np.abs(moved).max(axis=1) < _STILL_MM
-            turned = np.where((np.abs(turned).max(axis=1) < _STILL_NORMAL)[:, None], 0, turned)
-            moved = np.where(still[:, None], 0, moved) * METRES_PER_MM
-            targets.append({"POSITION": buffer.changes(moved), "NORMAL": buffer.changes(turned)})
-        attributes = {
-            "POSITION": buffer.vectors(neutral[used] * METRES_PER_MM, bounds=True),
-            "NORMAL": buffer.vectors(normals[used]),
-        }
-        surface: dict[str, Any] = {"metallicFactor": 0.0, "roughnessFactor": _roughness(name)}
-        if place is None:
-            attributes["COLOR_0"] = buffer.vectors(np.clip(mesh.colours[used], 0, 1))
-        else:
-            attributes["TEXCOORD_0"] = buffer.vectors(np.stack([place[:, 0], 1 - place[:, 1]], axis=1))
-            surface["baseColorTexture"] = {"index": 0}
-        primitives.append(
-            {
-                "attributes": attributes,
-                "indices": buffer.indices(corners),
-                "material": len(materials),
-                "mode": 4,
-                **({"targets": targets} if targets else {}),
+def glb_bytes(mesh: Mesh, worn: Sequence[NamedMesh] = (), quantised: bool = False) -> bytes:
+    """The .glb file of a face and the things it wears.
+
+    quantised: whole numbers instead of floats, about half the size; needs a reader that knows
+    KHR_mesh_quantization, as three.js, Blender, Babylon.js and model-viewer do. Raises
+    ValueError when two things worn share a name or follow a target the face does not have.
+    """
+    check_worn(mesh, worn)
+    scene = _Scene(quantised)
+    scene.add_head(mesh)
+    for thing in worn:
+        scene.add_worn(thing, mesh)
+    return scene.file()
+
+
+class _Scene:
+    """The JSON half of the file while it grows."""
+
+    def __init__(self, quantised: bool) -> None:
+        self.buffer = Buffer(quantised)
+        self.lists: dict[str, list[dict[str, Any]]] = {"nodes": [{"name": "face", "children": []}]}
+
+    def add_head(self, mesh: Mesh) -> None:
+        neutral = mesh.neutral_vertices()
+        moves = _stack(mesh.morph_targets.values(), neutral)
+        normals, turns = _normals(neutral, moves, mesh.triangles)
+        frame = Frame.around(neutral, moves)
+        texture = None if mesh.paint is None else self._texture("face", mesh.paint.image)
+        primitives = []
+        for index, name in enumerate(mesh.part_names):
+            if not (mesh.part == index).any():
+                continue
+            used, places, corners = _corners(mesh, index)
+            attributes = {
+                "POSITION": self.buffer.positions(neutral[used], frame),
+                "NORMAL": self.buffer.normals(normals[used]),
             }
-        )
-        materials.append({"name": name, "doubleSided": True, "pbrMetallicRoughness": surface})
-    face: dict[str, Any] = {"name": "face", "primitives": primitives}
-    if names:
-        face["weights"] = [round(mesh.morph_weights[name], 6) for name in names]
-        face["extras"] = {"targetNames": names}
-    document = {
-        "asset": {"version": "2.0", "generator": "FaceGPT"},
-        "scene": 0,
-        "scenes": [{"nodes": [0]}],
-        "nodes": [{"name": "face", "mesh": 0}],
-        "meshes": [face],
-        "materials": materials,
-        **({} if mesh.paint is None else _image(mesh.paint, buffer)),
-        "accessors": buffer.accessors,
-        "bufferViews": buffer.views,
-        "buffers": [{"byteLength": len(buffer.payload)}],
-    }
-    return _container(
-        json.dumps(document, separators=(",", ":"), allow_nan=False).encode(), bytes(buffer.payload)
-    )
+            surface: dict[str, Any] = {"metallicFactor": 0.0, "roughnessFactor": _roughness(name)}
+            if places is None:
+                attributes["COLOR_0"] = self.buffer.colours(mesh.colours[used])
+            else:
+                attributes["TEXCOORD_0"] = self.buffer.places(places)
+                surface["baseColorTexture"] = {"index": texture}
+            targets = [
+                {"POSITION": self.buffer.moves(moved, frame), "NORMAL": self.buffer.turns(turned)}
+                for moved, turned in zip(moves[:, used], turns[:, used], strict=True)
+            ]
+            material = self._add(
+                "materials", {"name": name, "doubleSided": True, "pbrMetallicRoughness": surface}
+            )
+            primitives.append(_primitive(attributes, self.buffer.indices(corners), material, targets))
+        self._mesh("head", primitives, mesh, list(mesh.morph_targets), frame)
 
-
-@dataclass
-class _Buffer:
-    """The binary chunk while it grows, with its views and accessors."""
-
-    payload: bytearray = field(default_factory=bytearray)
-    views: list[dict[str, Any]] = field(default_factory=list)
-    accessors: list[dict[str, Any]] = field(default_factory=list)
-    zeros: dict[int, int] = field(default_factory=dict)
-
-    def vectors(self, rows: NDArray[Any], bounds: bool = False) -> int:
-        """Index of a dense accessor of (V, 2) or (V, 3) float32 vectors."""
-        rows = np.ascontiguousarray(rows, dtype="<f4")
-        accessor = {"bufferView": self._view(rows, _VERTEX_BUFFER), **_shape(rows, bounds)}
-        return self._accessor(accessor)
-
-    def indices(self, corners: NDArray[np.int64]) -> int:
-        """Index of an accessor of triangle corners."""
-        view = self._view(corners.astype("<u4"), _INDEX_BUFFER)
-        return self._accessor(
-            {"bufferView": view, "componentType": _UINT32, "count": len(corners), "type": "SCALAR"}
-        )
-
-    def changes(self, rows: NDArray[Any]) -> int:
-        """Index of an accessor of (V, 3) displacements: dense, sparse, or all zero."""
-        rows = np.ascontiguousarray(rows, dtype="<f4")
-        changed = np.flatnonzero(np.abs(rows).max(axis=1) > 0)
-        if not len(changed):
-            if len(rows) not in self.zeros:
-                self.zeros[len(rows)] = self._accessor(_shape(rows, bounds=True))
-            return self.zeros[len(rows)]
-        if len(changed) > _SPARSE_BELOW * len(rows):
-            return self.vectors(rows, bounds=True)
-        wide = len(rows) > 0xFFFF
-        places = self._view(changed.astype("<u4" if wide else "<u2"), None)
-        values = self._view(rows[changed], None)
-        sparse = {
-            "count": len(changed),
-            "indices": {"bufferView": places, "componentType": _UINT32 if wide else _UINT16},
-            "values": {"bufferView": values},
+    def add_worn(self, thing: NamedMesh, mesh: Mesh) -> None:
+        moves = _stack(thing.morph_targets.values(), thing.vertices)
+        frame = Frame.around(thing.vertices, moves)
+        attributes = {
+            "POSITION": self.buffer.positions(thing.vertices, frame),
+            "NORMAL": self.buffer.normals(_unit(thing.normals)),
         }
-        return self._accessor({**_shape(rows, bounds=True), "sparse": sparse})
+        surface: dict[str, Any] = {
+            "baseColorFactor": [float(share) for share in thing.base_colour],
+            "metallicFactor": float(thing.metallic),
+            "roughnessFactor": float(thing.roughness),
+        }
+        if thing.uv is not None and thing.image is not None:
+            attributes["TEXCOORD_0"] = self.buffer.places(thing.uv)
+            surface["baseColorTexture"] = {"index": self._texture(thing.name, thing.image)}
+        material = {"name": thing.name, "doubleSided": thing.double_sided, "pbrMetallicRoughness": surface}
+        if thing.alpha != "OPAQUE":
+            material["alphaMode"] = thing.alpha
+        targets = [{"POSITION": self.buffer.moves(moved, frame)} for moved in moves]
+        corners = self.buffer.indices(thing.triangles.ravel())
+        primitive = _primitive(attributes, corners, self._add("materials", material), targets)
+        self._mesh(thing.name, [primitive], mesh, list(thing.morph_targets), frame)
 
-    def bytes(self, data: bytes, target: int | None = None) -> int:
-        """Index of a view of these bytes."""
-        self.payload.extend(b"\0" * (-len(self.payload) % 4))
-        view = {"buffer": 0, "byteOffset": len(self.payload), "byteLength": len(data)}
-        self.views.append(view if target is None else {**view, "target": target})
-        self.payload.extend(data)
-        return len(self.views) - 1
+    def file(self) -> bytes:
+        """The whole .glb."""
+        extensions = [QUANTISATION] if self.buffer.quantised else []
+        document = {
+            "asset": {"version": "2.0", "generator": "FaceGPT"},
+            **({"extensionsUsed": extensions, "extensionsRequired": extensions} if extensions else {}),
+            "scene": 0,
+            "scenes": [{"nodes": [0]}],
+            **self.lists,
+            "accessors": self.buffer.accessors,
+            "bufferViews": self.buffer.views,
+            "buffers": [{"byteLength": len(self.buffer.payload)}],
+        }
+        text = json.dumps(document, separators=(",", ":"), allow_nan=False)
+        return container(text.encode(), bytes(self.buffer.payload))
 
-    def _view(self, rows: NDArray[Any], target: int | None) -> int:
-        return self.bytes(rows.tobytes(), target)
+    def _mesh(
+        self, name: str, primitives: list[dict[str, Any]], mesh: Mesh, targets: list[str], frame: Frame
+    ) -> None:
+        """Add a mesh with its targets' names, default weights and ranges, and the node that shows it."""
+        entry: dict[str, Any] = {"name": name, "primitives": primitives}
+        if targets:
+            entry["weights"] = [round(mesh.morph_weights[target], 6) for target in targets]
+            ranges = {target: list(mesh.morph_ranges.get(target, (0.0, 1.0))) for target in targets}
+            entry["extras"] = {"targetNames": targets, "targetRanges": ranges}
+        node = {"name": name, "mesh": self._add("meshes", entry)}
+        if self.buffer.quantised:
+            node.update(frame.node())
+        self.lists["nodes"][0]["children"].append(self._add("nodes", node))
 
-    def _accessor(self, accessor: dict[str, Any]) -> int:
-        self.accessors.append(accessor)
-        return len(self.accessors) - 1
+    def _texture(self, name: str, image: NDArray[np.uint8]) -> int:
+        encoded = io.BytesIO()
+        form = "PNG" if image.shape[2] == 4 else "JPEG"
+        Image.fromarray(image).save(encoded, form, quality=90)
+        view = self.buffer.bytes(encoded.getvalue())
+        source = self._add("images", {"name": name, "bufferView": view, "mimeType": f"image/{form.lower()}"})
+        if "samplers" not in self.lists:
+            self._add("samplers", {"magFilter": 9729, "minFilter": 9987, "wrapS": 33071, "wrapT": 33071})
+        return self._add("textures", {"source": source, "sampler": 0})
+
+    def _add(self, kind: str, entry: dict[str, Any]) -> int:
+        entries = self.lists.setdefault(kind, [])
+        entries.append(entry)
+        return len(entries) - 1
+
+
+def _primitive(
+    attributes: dict[str, int], indices: int, material: int, targets: list[dict[str, int]]
+) -> dict[str, Any]:
+    primitive: dict[str, Any] = {
+        "attributes": attributes,
+        "indices": indices,
+        "material": material,
+        "mode": 4,
+    }
+    if targets:
+        primitive["targets"] = targets
+    return primitive
+
+
+def _stack(displacements: Any, vertices: Floats) -> Floats:
+    """(N, V, 3) of N arrays, also when N is 0."""
+    rows = list(displacements)
+    return np.stack(rows) if rows else np.zeros((0, *vertices.shape), np.float32)
 
 
 def _corners(mesh: Mesh, part: int) -> tuple[NDArray[np.int64], Floats | None, NDArray[np.int64]]:
@@ -170,32 +188,17 @@ def _corners(mesh: Mesh, part: int) -> tuple[NDArray[np.int64], Floats | None, N
     return pairs[:, 0], mesh.paint.uv[pairs[:, 1]], corners.reshape(-1)
 
 
-def _image(paint: Paint, buffer: _Buffer) -> dict[str, Any]:
-    encoded = io.BytesIO()
-    Image.fromarray(paint.image).save(encoded, "JPEG", quality=90)
-    return {
-        "images": [
-            {"name": "face", "bufferView": buffer.bytes(encoded.getvalue()), "mimeType": "image/jpeg"}
-        ],
-        "samplers": [{"magFilter": 9729, "minFilter": 9987, "wrapS": 33071, "wrapT": 33071}],
-        "textures": [{"source": 0, "sampler": 0}],
-    }
+def _normals(neutral: Floats, moves: NDArray[Any], triangles: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """(V, 3) unit normals, and (N, V, 3) how each displacement changes them."""
+    poses = np.concatenate([neutral[None], neutral[None] + moves])
+    turned = _unit(vertex_normals(torch.from_numpy(poses).float(), torch.from_numpy(triangles)).numpy())
+    return turned[0], turned[1:] - turned[0]
 
 
-def _shape(rows: Floats, bounds: bool) -> dict[str, Any]:
-    shape: dict[str, Any] = {"componentType": _FLOAT, "count": len(rows), "type": f"VEC{rows.shape[1]}"}
-    if bounds:
-        shape["min"], shape["max"] = rows.min(axis=0).tolist(), rows.max(axis=0).tolist()
-    return shape
-
-
-def _normals(
-    neutral: Floats, displacements: NDArray[Any], triangles: NDArray[np.int64]
-) -> tuple[Floats, Floats]:
-    poses = np.concatenate([neutral[None], neutral[None] + displacements])
-    turned = vertex_normals(torch.from_numpy(poses).float(), torch.from_numpy(triangles)).numpy()
-    normals = np.where(np.abs(turned).sum(axis=2, keepdims=True) > 0, turned, np.array([0, 0, 1], np.float32))
-    return normals[0], normals[1:] - normals[0]
+def _unit(normals: Floats) -> Floats:
+    """Normals of length one; those of no length point to the front."""
+    length = np.linalg.norm(normals, axis=-1, keepdims=True)
+    return np.where(length > 1e-6, normals / np.maximum(length, 1e-6), np.array([0, 0, 1], np.float32))
 
 
 def _roughness(part: str) -> float:
@@ -203,18 +206,3 @@ def _roughness(part: str) -> float:
         if known in part.lower():
             return roughness
     return 0.6
-
-
-def _container(document: bytes, payload: bytes) -> bytes:
-    document += b" " * (-len(document) % 4)
-    payload += b"\0" * (-len(payload) % 4)
-    size = 12 + 8 + len(document) + 8 + len(payload)
-    return b"".join(
-        [
-            struct.pack("<4sII", b"glTF", 2, size),
-            struct.pack("<I4s", len(document), b"JSON"),
-            document,
-            struct.pack("<I4s", len(payload), b"BIN\0"),
-            payload,
-        ]
-    )

@@ -1,14 +1,14 @@
-"""One face as a mesh, and plain mesh files: OBJ and PLY.
+"""One face as a mesh, and the things it wears as meshes of their own.
 
 Vertices are millimetres in the head frame (x to the person's left, y up, z out of the
-face); colours are linear RGB here and sRGB in OBJ and PLY, which is what their readers
-expect. glTF, which also holds the expressions, is written by gltf.py.
+face); colours are linear RGB. Files are written by gltf.py (with expressions) and by
+mesh_files.py (OBJ, PLY).
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -106,6 +106,7 @@ class Mesh:
     part:          (T,) int64 index into part_names
     morph_targets: name -> (V, 3) float32 mm, displacement from neutral at weight 1
     morph_weights: name -> weight of that target in `vertices`
+    morph_ranges:  name -> least and largest useful weight, 0 and 1 for names not in it
     paint:         the same colours as a picture, for models that have one
     """
 
@@ -118,6 +119,7 @@ class Mesh:
     morph_targets: dict[str, Floats]
     morph_weights: dict[str, float]
     paint: Paint | None = None
+    morph_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def neutral_vertices(self) -> Floats:
         """(V, 3) mm without expression."""
@@ -126,40 +128,16 @@ class Mesh:
             neutral = neutral - self.morph_weights[name] * displacement
         return neutral.astype(np.float32)
 
-    def write_obj(self, path: Path) -> None:
-        """Wavefront OBJ in millimetres with normals, sRGB vertex colours and a group per part."""
-        lines = ["# FaceGPT face; millimetres; x to the person's left, y up, z out of the face"]
-        for place, colour in zip(self.vertices, srgb(self.colours), strict=True):
-            lines.append("v " + " ".join(f"{v:.4f}" for v in (*place, *colour)))
-        lines += ["vn " + " ".join(f"{v:.4f}" for v in normal) for normal in self.normals]
-        for index, name in enumerate(self.part_names):
-            corners = self.triangles[self.part == index] + 1
-            if len(corners):
-                lines.append(f"g {name}")
-                lines += ["f " + " ".join(f"{c}//{c}" for c in triangle) for triangle in corners]
-        save_bytes(path, ("\n".join(lines) + "\n").encode())
 
-    def write_ply(self, path: Path) -> None:
-        """Binary little-endian PLY in millimetres with normals and sRGB vertex colours."""
-        header = "\n".join(
-            [
-                "ply",
-                "format binary_little_endian 1.0",
-                "comment FaceGPT face; millimetres; x to the person's left, y up, z out of the face",
-                f"element vertex {len(self.vertices)}",
-                *(f"property float {name}" for name in ("x", "y", "z", "nx", "ny", "nz")),
-                *(f"property uchar {name}" for name in ("red", "green", "blue")),
-                f"element face {len(self.triangles)}",
-                "property list uchar int vertex_indices",
-                "end_header\n",
-            ]
-        )
-        rows = np.zeros(len(self.vertices), dtype=[("place", "<f4", 6), ("colour", "u1", 3)])
-        rows["place"] = np.hstack([self.vertices, self.normals])
-        rows["colour"] = np.round(srgb(self.colours) * 255)
-        faces = np.zeros(len(self.triangles), dtype=[("count", "u1"), ("corners", "<i4", 3)])
-        faces["count"], faces["corners"] = 3, self.triangles
-        save_bytes(path, header.encode() + rows.tobytes() + faces.tobytes())
+def check_worn(mesh: Mesh, worn: Sequence[NamedMesh]) -> None:
+    """ValueError unless names are unique, those of parts included, and targets are the face's."""
+    names = ["face", "head", *mesh.part_names, *(thing.name for thing in worn)]
+    for thing in worn:
+        if names.count(thing.name) > 1:
+            raise ValueError(f"a face has two things called {thing.name!r}")
+        unknown = [name for name in thing.morph_targets if name not in mesh.morph_targets]
+        if unknown:
+            raise ValueError(f"{thing.name} follows {unknown[0]!r}, which is no target of the face")
 
 
 def mesh_of(model: MorphableModel, code: FaceCode) -> Mesh:
@@ -179,6 +157,7 @@ def mesh_of(model: MorphableModel, code: FaceCode) -> Mesh:
             identity=code.identity.expand(count, -1),
             albedo=code.albedo.expand(count, -1),
             joints=torch.zeros_like(code.joints).expand(count, -1, -1),
+            appearance=code.appearance.expand(count, -1),
             expression=torch.eye(count).to(code.expression),
         )
         displacements = (model.vertices(one_each) - neutral).float().numpy()

@@ -19,6 +19,7 @@ from facegpt_model.face import FaceCode
 from facegpt_model.gltf import glb_bytes, write_glb
 from facegpt_model.layout import CodeLayout
 from facegpt_model.mesh import Mesh, NamedMesh, Paint, mesh_of, save_bytes, srgb
+from facegpt_model.mesh_files import write_obj, write_ply
 from facegpt_model.morphable.base import load
 
 
@@ -103,8 +104,7 @@ def test_a_worn_mesh_that_does_not_fit_is_refused(changes: dict[str, Any], told:
         visor(**changes)
 
 
-SIZES = {5121: 1, 5123: 2, 5125: 4, 5126: 4}
-TYPES = {5121: "u1", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
+TYPES = {5120: "i1", 5121: "u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
 
 
@@ -128,14 +128,15 @@ class Glb:
             assert view["buffer"] == 0 and view["byteLength"] > 0 and view["byteOffset"] >= ends
             ends = view["byteOffset"] + view["byteLength"]
             assert ends <= buffer["byteLength"]
-        self.check_mesh()
+        self.check_meshes()
 
     def read(self, index: int) -> np.ndarray:
+        """Decoded rows of an accessor: shares of 1 where it is normalised."""
         accessor = self.document["accessors"][index]
-        width = WIDTHS[accessor["type"]]
-        rows = np.zeros((accessor["count"], width), np.float64)
+        width, kind = WIDTHS[accessor["type"]], accessor["componentType"]
+        rows = np.zeros((accessor["count"], width), TYPES[kind])
         if "bufferView" in accessor:
-            rows = self.read_view(accessor["bufferView"], accessor["componentType"], accessor["count"], width)
+            rows = self.read_view(accessor["bufferView"], kind, accessor["count"], width)
         if "sparse" in accessor:
             sparse = accessor["sparse"]
             places = self.read_view(
@@ -143,54 +144,68 @@ class Glb:
             )[:, 0].astype(int)
             assert (np.diff(places) > 0).all() and places[-1] < len(rows)
             for part in ("indices", "values"):
-                assert "target" not in self.document["bufferViews"][sparse[part]["bufferView"]]
+                view = self.document["bufferViews"][sparse[part]["bufferView"]]
+                assert "target" not in view and "byteStride" not in view
             rows = rows.copy()
-            rows[places] = self.read_view(
-                sparse["values"]["bufferView"], accessor["componentType"], sparse["count"], width
-            )
+            rows[places] = self.read_view(sparse["values"]["bufferView"], kind, sparse["count"], width)
         if "min" in accessor:
-            np.testing.assert_array_equal(rows.min(axis=0), accessor["min"])
-            np.testing.assert_array_equal(rows.max(axis=0), accessor["max"])
+            np.testing.assert_array_equal(rows.min(axis=0).astype(np.float64), accessor["min"])
+            np.testing.assert_array_equal(rows.max(axis=0).astype(np.float64), accessor["max"])
+        if accessor.get("normalized"):
+            return rows / np.iinfo(rows.dtype).max
         assert np.isfinite(rows).all()
-        return rows
+        return rows.astype(np.float64)
 
     def read_view(self, view_index: int, component: int, count: int, width: int) -> np.ndarray:
         view = self.document["bufferViews"][view_index]
-        assert view["byteOffset"] % SIZES[component] == 0
-        assert view["byteLength"] == count * width * SIZES[component]
-        flat = np.frombuffer(self.binary, TYPES[component], count * width, view["byteOffset"])
-        return flat.reshape(count, width).astype(np.float64)
+        kind = np.dtype(TYPES[component])
+        stride = view.get("byteStride", width * kind.itemsize)
+        assert view["byteOffset"] % kind.itemsize == 0 and view["byteLength"] == count * stride
+        raw = np.frombuffer(self.binary, np.uint8, count * stride, view["byteOffset"]).reshape(count, stride)
+        return np.ascontiguousarray(raw[:, : width * kind.itemsize]).view(kind)
 
-    def check_mesh(self) -> None:
-        (mesh,) = self.document["meshes"]
+    def places(self, node: int, rows: np.ndarray) -> np.ndarray:
+        """Rows of a position accessor in mm, through the scale and translation of their node."""
+        entry = self.document["nodes"][node]
+        return (rows * entry.get("scale", [1] * 3) + entry.get("translation", [0] * 3)) * 1000
+
+    def check_meshes(self) -> None:
+        root, *others = self.document["nodes"]
+        assert root["name"] == "face" and root["children"] == list(range(1, len(others) + 1))
+        assert [node["mesh"] for node in others] == list(range(len(self.document["meshes"])))
+        assert [node["name"] for node in others] == [mesh["name"] for mesh in self.document["meshes"]]
+        for mesh in self.document["meshes"]:
+            self.check_mesh(mesh)
+
+    def check_mesh(self, mesh: dict[str, Any]) -> None:
         names = mesh.get("extras", {}).get("targetNames", [])
         assert len(set(names)) == len(names) == len(mesh.get("weights", []))
+        assert list(mesh.get("extras", {}).get("targetRanges", {})) == names
         for primitive in mesh["primitives"]:
             attributes = primitive["attributes"]
             count = self.document["accessors"][attributes["POSITION"]]["count"]
             assert "min" in self.document["accessors"][attributes["POSITION"]]
             for index in attributes.values():
                 accessor = self.document["accessors"][index]
-                assert accessor["count"] == count
-                assert self.document["bufferViews"][accessor["bufferView"]]["target"] == 34962
+                view = self.document["bufferViews"][accessor["bufferView"]]
+                assert accessor["count"] == count and view["target"] == 34962
+                if "byteStride" in view:
+                    assert view["byteStride"] % 4 == 0
             normals = self.read(attributes["NORMAL"])
             np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1, atol=1e-4)
             material = self.document["materials"][primitive["material"]]["pbrMetallicRoughness"]
             assert ("TEXCOORD_0" in attributes) == ("baseColorTexture" in material)
-            surface = self.read(attributes.get("TEXCOORD_0", attributes.get("COLOR_0")))
-            assert surface.min() >= 0 and surface.max() <= 1
+            coloured = attributes.get("TEXCOORD_0", attributes.get("COLOR_0"))
+            if coloured is not None:
+                surface = self.read(coloured)
+                assert surface.min() >= 0 and surface.max() <= 1
             indices = self.read(primitive["indices"])
             assert len(indices) % 3 == 0 and indices.max() == count - 1
-            assert (
-                self.document["bufferViews"][self.document["accessors"][primitive["indices"]]["bufferView"]][
-                    "target"
-                ]
-                == 34963
-            )
-            assert primitive["material"] < len(self.document["materials"])
+            view = self.document["accessors"][primitive["indices"]]["bufferView"]
+            assert self.document["bufferViews"][view]["target"] == 34963
             assert len(primitive.get("targets", [])) == len(names)
             for target in primitive.get("targets", []):
-                assert set(target) == {"POSITION", "NORMAL"}
+                assert set(target) <= {"POSITION", "NORMAL"}
                 assert "min" in self.document["accessors"][target["POSITION"]]
                 for index in target.values():
                     assert len(self.read(index)) == count
@@ -297,8 +312,64 @@ def test_a_mesh_without_expressions_is_a_valid_file(mesh: Mesh) -> None:
     assert "weights" not in Glb(glb_bytes(plain)).document["meshes"][0]
 
 
+def test_a_quantised_file_holds_the_same_face_in_half_the_bytes(mesh: Mesh) -> None:
+    glb = Glb(glb_bytes(mesh, quantised=True))
+    assert glb.document["extensionsUsed"] == glb.document["extensionsRequired"] == ["KHR_mesh_quantization"]
+    step = max(np.ptp(mesh.neutral_vertices(), axis=0)) / 2 / 32767  # mm of one whole number
+    (written,) = glb.document["meshes"]
+    for primitive, used in zip(written["primitives"], (slice(0, 6), slice(6, 10)), strict=True):
+        rows = glb.read(primitive["attributes"]["POSITION"])
+        np.testing.assert_allclose(glb.places(1, rows), mesh.neutral_vertices()[used], atol=step)
+        for name, target in zip(written["extras"]["targetNames"], primitive["targets"], strict=True):
+            moved = glb.places(1, rows + glb.read(target["POSITION"])) - glb.places(1, rows)
+            np.testing.assert_allclose(moved, mesh.morph_targets[name][used], atol=2 * step)
+
+
+def test_the_normals_of_quantised_targets_are_right_to_a_degree(mesh: Mesh) -> None:
+    plain, small = (Glb(glb_bytes(mesh, quantised=quantised)) for quantised in (False, True))
+    for glb in (plain, small):
+        skin = glb.document["meshes"][0]["primitives"][0]
+        glb.turned = glb.read(skin["attributes"]["NORMAL"]) + glb.read(skin["targets"][1]["NORMAL"])
+    np.testing.assert_allclose(small.turned, plain.turned, atol=0.01)
+
+
+@pytest.mark.parametrize("quantised", [False, True])
+def test_things_worn_are_named_children_with_their_own_material(mesh: Mesh, quantised: bool) -> None:
+    square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
+    picture = np.zeros((4, 8, 4), np.uint8)
+    picture[:2, :, 3] = 255  # opaque in its upper half
+    cut = visor(name="hair", uv=square, image=picture, alpha="MASK", base_colour=(0.2, 0.1, 0.05, 1.0))
+    lens = visor(name="glasses", base_colour=(0.1, 0.2, 0.3, 0.25), alpha="BLEND", morph_targets={})
+    glb = Glb(glb_bytes(mesh, (cut, lens), quantised))
+    head, hair, glasses = glb.document["meshes"]
+    assert [entry["name"] for entry in (head, hair, glasses)] == ["head", "hair", "glasses"]
+    assert hair["extras"]["targetNames"] == ["jawOpen"] and hair["weights"] == [0.5]
+    assert "weights" not in glasses and "targets" not in glasses["primitives"][0]
+    primitive = hair["primitives"][0]
+    rows = glb.read(primitive["attributes"]["POSITION"])
+    np.testing.assert_allclose(glb.places(2, rows), cut.vertices, atol=0.01)
+    moved = glb.places(2, rows + glb.read(primitive["targets"][0]["POSITION"])) - glb.places(2, rows)
+    np.testing.assert_allclose(moved, cut.morph_targets["jawOpen"], atol=0.01)
+    materials = {material["name"]: material for material in glb.document["materials"]}
+    assert materials["hair"]["alphaMode"] == "MASK" and materials["glasses"]["alphaMode"] == "BLEND"
+    assert materials["glasses"]["pbrMetallicRoughness"]["baseColorFactor"] == [0.1, 0.2, 0.3, 0.25]
+    view = glb.document["bufferViews"][glb.document["images"][0]["bufferView"]]
+    image = Image.open(io.BytesIO(glb.binary[view["byteOffset"] :][: view["byteLength"]]))
+    assert image.format == "PNG" and [image.getpixel((3, row))[3] for row in (0, 3)] == [255, 0]
+
+
+def test_things_that_do_not_fit_the_face_are_refused(mesh: Mesh) -> None:
+    with pytest.raises(ValueError, match="two things called 'visor'"):
+        glb_bytes(mesh, (visor(), visor()))
+    with pytest.raises(ValueError, match="two things called 'skin'"):
+        glb_bytes(mesh, (visor(name="skin"),))
+    plain = replace(mesh, morph_targets={}, morph_weights={})
+    with pytest.raises(ValueError, match="visor follows 'jawOpen'"):
+        glb_bytes(plain, (visor(),))
+
+
 def test_obj_counts_groups_and_colours(mesh: Mesh, tmp_path: Path) -> None:
-    mesh.write_obj(tmp_path / "face.obj")
+    write_obj(mesh, tmp_path / "face.obj")
     lines = (tmp_path / "face.obj").read_text().splitlines()
     rows = {
         kind: [line.split()[1:] for line in lines if line.split()[0] == kind]
@@ -313,15 +384,17 @@ def test_obj_counts_groups_and_colours(mesh: Mesh, tmp_path: Path) -> None:
 
 
 def test_ply_reads_back(mesh: Mesh, tmp_path: Path) -> None:
-    mesh.write_ply(tmp_path / "face.ply")
+    write_ply(mesh, tmp_path / "face.ply")
     header, body = (tmp_path / "face.ply").read_bytes().split(b"end_header\n")
     assert b"element vertex 10\n" in header and b"element face 12\n" in header
-    assert len(body) == 10 * (24 + 3) + 12 * (1 + 12)
+    assert len(body) == 10 * (24 + 3) + 12 * (1 + 12 + 1)
     place = np.frombuffer(body, [("place", "<f4", 6), ("colour", "u1", 3)], 10)
     np.testing.assert_allclose(place["place"][:, :3], mesh.vertices, atol=1e-5)
     np.testing.assert_allclose(place["colour"], srgb(mesh.colours) * 255, atol=0.51)
-    faces = np.frombuffer(body, [("count", "u1"), ("corners", "<i4", 3)], 12, offset=270)
+    faces = np.frombuffer(body, [("count", "u1"), ("corners", "<i4", 3), ("part", "u1")], 12, offset=270)
     np.testing.assert_array_equal(faces["corners"], mesh.triangles)
+    np.testing.assert_array_equal(faces["part"], mesh.part)
+    assert b"comment part 1: eyes\n" in header
 
 
 def test_srgb_known_values() -> None:

@@ -12,7 +12,7 @@ from tools.errors import ToolError
 from tools.outcome import Outcome
 from tools.studio import Studio
 from tools.workspace import Workspace
-from tools.writing import write_through
+from tools.writing import ensure_folder, write_through
 
 
 class RenderRequest(BaseModel, extra="forbid"):
@@ -41,6 +41,7 @@ def render_to(estimate: FaceEstimate, studio: Studio, path: Path, request: Rende
     """The picture of one face as a PNG with a transparent background; ToolError for another suffix."""
     if path.suffix.lower() != ".png":
         raise ToolError(f"cannot draw into {path.name!r}; let the name end in .png")
+    ensure_folder(path.parent)
     picture = render_still(
         studio.head, estimate.code, yaw_deg=request.yaw, pitch_deg=request.pitch, size=request.size
     )

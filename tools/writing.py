@@ -44,6 +44,11 @@ def write_through(path: Path, write: Callable[[Path], object]) -> Path:
     return path
 
 
+def write_bytes(path: Path, content: bytes) -> Path:
+    """These bytes as a file."""
+    return write_through(path, lambda stand_in: stand_in.write_bytes(content))
+
+
 def write_text(path: Path, text: str) -> Path:
     """Text as UTF-8 with a newline at its end."""
     content = text if text.endswith("\n") else text + "\n"

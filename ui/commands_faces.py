@@ -113,17 +113,46 @@ def render(
     out: Annotated[Path, typer.Option("--out", help="picture to write, such as face.png")],
     yaw: Annotated[int, typer.Option(min=-90, max=90, help="degrees, positive to the person's left")] = 0,
     pitch: Annotated[int, typer.Option(min=-45, max=45, help="degrees, positive looks up")] = 0,
-    size: Annotated[int, typer.Option(min=64, max=2048, help="pixels, width and height")] = 512,
+    size: Annotated[
+        int | None,
+        typer.Option(min=64, max=2048, help="pixels per picture; 512, or 384 for --turntable and --sheet"),
+    ] = None,
+    turntable: Annotated[bool, typer.Option("--turntable", help="a full turn, as .webp or .gif")] = False,
+    frames: Annotated[int, typer.Option(min=2, max=360, help="pictures of a turntable")] = 48,
+    seconds: Annotated[float, typer.Option(min=0.2, max=60, help="of one turn of a turntable")] = 4.0,
+    sheet: Annotated[bool, typer.Option("--sheet", help="eight sides with labels in one picture")] = False,
 ) -> None:
-    """Draw a face from a side."""
+    """Draw a face from a side, from all sides in one sheet, or turning."""
+    from rich.console import Console
+
+    from tools.errors import ToolError
     from tools.face_files import read_face
     from tools.render import RenderRequest, render_to
     from tools.studio import open_studio
+    from tools.turntable import Turntable, sheet_to, turntable_to
+    from ui.console import Progress
 
+    if turntable and sheet:
+        raise ToolError("--turntable and --sheet make two different files; ask for one of them")
+    if (turntable or sheet) and yaw:
+        raise ToolError("a turntable or sheet shows every side, so leave out --yaw")
+    if sheet and pitch:
+        raise ToolError("a sheet also looks from above and below, so leave out --pitch")
     studio = open_studio()
-    source = read_face(face, studio)
-    render_to(source.estimate, studio, out, RenderRequest(yaw=yaw, pitch=pitch, size=size))
-    typer.echo(f"{out}: {size} x {size} pixels")
+    estimate = read_face(face, studio).estimate
+    with Progress(Console(highlight=False, emoji=False)) as progress:
+        if turntable:
+            turn = Turntable(frames=frames, seconds=seconds, size=size or 384, pitch=pitch)
+            turntable_to(estimate, studio, out, turn, progress)
+            about = f"{frames} frames of {turn.size} x {turn.size} pixels, {seconds:g} s a turn"
+        elif sheet:
+            sheet_to(estimate, studio, out, size or 384, progress)
+            about = f"eight sides of {size or 384} x {size or 384} pixels"
+        else:
+            request = RenderRequest(yaw=yaw, pitch=pitch, size=size or 512)
+            render_to(estimate, studio, out, request)
+            about = f"{request.size} x {request.size} pixels"
+    typer.echo(f"{out}: {about}")
 
 
 def describe(face: FaceFile) -> None:
@@ -143,14 +172,30 @@ def describe(face: FaceFile) -> None:
 def export(
     face: FaceFile,
     out: Annotated[Path, typer.Option("--out", help="file to write: .glb, .obj, .ply or .png")],
+    axes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="all|none|NAME,...",
+            help="sliders that become morph targets of a .glb [default: 25 of the face's shape]",
+        ),
+    ] = None,
+    quantised: Annotated[
+        bool, typer.Option("--quantised", help="about half the size, for readers of KHR_mesh_quantization")
+    ] = False,
 ) -> None:
     """Write a face for other programs; the suffix chooses the format."""
-    from tools.export import export_to
+    from tools.export import SHAPE_AXES, GlbOptions, axes_named, export_to
     from tools.face_files import read_face
     from tools.studio import open_studio
 
+    options = None
+    if axes is not None or quantised:
+        options = GlbOptions(SHAPE_AXES if axes is None else axes_named(axes), quantised)
     studio = open_studio()
-    typer.echo(f"{out}: {export_to(read_face(face, studio).estimate, studio, out)}")
+    written = export_to(read_face(face, studio).estimate, studio, out, options)
+    typer.echo(f"{out}: {written.about}")
+    for companion in written.files[1:]:
+        typer.echo(f"{companion}: belongs to it")
 
 
 def register(app: typer.Typer) -> None:

@@ -48,12 +48,12 @@ def test_positive_yaw_turns_the_nose_to_the_persons_left(workspace: Workspace) -
 
 def test_glb_has_named_morph_targets(workspace: Workspace) -> None:
     outcome = export(ExportRequest(), workspace)
-    assert outcome.text.startswith("face-1.glb: face-1, 52 named morph targets")
+    assert outcome.text.startswith("face-1.glb: face-1, 77 named morph targets")
     content = (workspace.folder / "face-1.glb").read_bytes()
     length = struct.unpack("<I", content[12:16])[0]
     scene = json.loads(content[20 : 20 + length])
     names = scene["meshes"][0]["extras"]["targetNames"]
-    assert len(names) == 52 and "jawOpen" in names
+    assert len(names) == 77 and {"jawOpen", "nose width"} <= set(names)
     assert workspace.journal.entries()[-1].data == {"handle": "face-1", "file": "face-1.glb"}
 
 
@@ -68,6 +68,11 @@ def test_an_unknown_suffix_names_the_known_ones(workspace: Workspace, tmp_path: 
         export_to(workspace.face().estimate, workspace.studio, tmp_path / "face.fbx")
 
 
-def test_a_folder_that_is_missing_is_told(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_missing_folder_is_made_and_a_file_in_its_place_is_told(workspace: Workspace) -> None:
+    new = workspace.folder / "new"
+    written = export_to(workspace.face().estimate, workspace.studio, new / "face.obj")
+    assert [file.name for file in written.files] == ["face.obj", "face-face.png", "face.mtl"]
+    assert sorted(new.iterdir()) == sorted(written.files)
+    (workspace.folder / "taken").write_text("")
     with pytest.raises(ToolError, match="cannot write to"):
-        export_to(workspace.face().estimate, workspace.studio, tmp_path / "nowhere" / "face.obj")
+        export_to(workspace.face().estimate, workspace.studio, workspace.folder / "taken" / "face.obj")

@@ -79,9 +79,28 @@ def test_render_describe_export(case: Path, tmp_path: Path, estimate: Make) -> N
     assert Image.open(tmp_path / "a.png").size == (96, 96)
     told = run("describe", face).stdout
     assert "nose width" in told and "Speculative" in told
-    assert "52 named morph targets" in run("export", face, "--out", tmp_path / "a.glb").stdout
-    run("export", face, "--out", tmp_path / "a.obj")
-    assert (tmp_path / "a.obj").read_text().startswith("#")
+    assert "77 named morph targets" in run("export", face, "--out", tmp_path / "a.glb").stdout
+    small = run(
+        "export", face, "--axes", "nose width, chin length", "--quantised", "--out", tmp_path / "b.glb"
+    )
+    assert "54 named morph targets" in small.stdout
+    assert (tmp_path / "b.glb").stat().st_size < 0.4 * (tmp_path / "a.glb").stat().st_size
+    told = run("export", face, "--out", tmp_path / "new" / "a.obj").stdout
+    assert (tmp_path / "new" / "a.obj").read_text().startswith("#")
+    assert all(f"{tmp_path / 'new' / name}: belongs to it" in told for name in ("a.mtl", "a-face.png"))
+
+
+def test_turntable_and_sheet(case: Path, tmp_path: Path, estimate: Make) -> None:
+    Workspace(case).add(estimate(1), made_by={})
+    face = case / "face-1.json"
+    turn = tmp_path / "new" / "turn.webp"
+    told = run(
+        "render", face, "--turntable", "--frames", 3, "--seconds", 1, "--size", 64, "--out", turn
+    ).stdout
+    assert "drawing the turn" in told and "3 frames of 64 x 64 pixels, 1 s a turn" in told
+    assert Image.open(turn).n_frames == 3
+    run("render", face, "--sheet", "--size", 64, "--out", tmp_path / "sheet.png")
+    assert Image.open(tmp_path / "sheet.png").width == 4 * 64
 
 
 def test_a_scripted_chat_streams_and_keeps_its_record(

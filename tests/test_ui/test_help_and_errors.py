@@ -125,6 +125,9 @@ def test_an_out_folder_that_cannot_be_written(face: Path, tmp_path: Path) -> Non
         ("imagine", "a man", "--out", tmp_path / "taken"),
         ("edit", face, "--set", "smile=0.5", "--out", tmp_path / "taken"),
         ("render", face, "--out", tmp_path / "taken" / "face.png"),
+        ("render", face, "--turntable", "--out", tmp_path / "taken" / "face.webp"),
+        ("render", face, "--sheet", "--out", tmp_path / "taken" / "face.png"),
+        ("export", face, "--out", tmp_path / "taken" / "face.glb"),
         ("export", face, "--out", tmp_path / "taken" / "face.obj"),
     ):
         assert "cannot write to" in refusal(run(*arguments))
@@ -133,6 +136,29 @@ def test_an_out_folder_that_cannot_be_written(face: Path, tmp_path: Path) -> Non
 def test_export_and_render_refuse_unknown_suffixes(face: Path, tmp_path: Path) -> None:
     assert "let the name end in .glb" in refusal(run("export", face, "--out", tmp_path / "face.fbx"))
     assert "let the name end in .png" in refusal(run("render", face, "--out", tmp_path / "face.txt"))
+    turntable = ("render", face, "--turntable")
+    assert "let the name end in .webp or .gif" in refusal(run(*turntable, "--out", tmp_path / "face.png"))
+    assert "let the name end in .png" in refusal(run("render", face, "--sheet", "--out", tmp_path / "a.gif"))
+
+
+def test_export_refuses_axes_it_cannot_write(face: Path, tmp_path: Path) -> None:
+    glb = ("export", face, "--out", tmp_path / "face.glb")
+    assert "did you mean nose width" in refusal(run(*glb, "--axes", "nose widht"))
+    assert "'blue eyes' changes colour or hair, not shape" in refusal(run(*glb, "--axes", "blue eyes"))
+    assert "name the sliders" in refusal(run(*glb, "--axes", " , "))
+    obj = ("export", face, "--out", tmp_path / "face.obj")
+    assert "a .obj file holds no morph targets" in refusal(run(*obj, "--axes", "nose width"))
+    assert "a .obj file holds no morph targets" in refusal(run(*obj, "--quantised"))
+    assert not list(tmp_path.glob("face.*"))
+
+
+def test_render_refuses_options_that_contradict(face: Path, tmp_path: Path) -> None:
+    out = ("--out", tmp_path / "turn.webp")
+    assert "ask for one of them" in refusal(run("render", face, "--turntable", "--sheet", *out))
+    assert "leave out --yaw" in refusal(run("render", face, "--turntable", "--yaw", "30", *out))
+    assert "leave out --pitch" in refusal(run("render", face, "--sheet", "--pitch", "30", *out))
+    fast = ("--frames", "100", "--seconds", "1")
+    assert "take at most 50 frames" in refusal(run("render", face, "--turntable", *fast, *out))
 
 
 def test_a_corrupt_asset_is_told_with_the_command_that_mends_it(
