@@ -1,5 +1,7 @@
 """The shipped head: decode, conventions, words, colours."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -263,6 +265,15 @@ def test_base_regions_fill_every_vertex_and_texel(head: OpenHead) -> None:
         masks = head.masks(size)
         torch.testing.assert_close(masks[base].sum(0), torch.ones(size, size))
         assert masks.min() >= 0 and masks.max() <= 1
+
+
+def test_the_painted_texture_is_the_one_that_sends_gradients(head: OpenHead) -> None:
+    code = code_of(head, albedo={"beard shadow": 1.5, "melanin": -0.6})
+    painted = head.texture(code, 1024)
+    wanted = replace(code, albedo=code.albedo.clone().requires_grad_())
+    mixed = head.texture(wanted, 1024)
+    assert mixed.requires_grad and not painted.requires_grad
+    torch.testing.assert_close(painted, mixed.detach(), atol=1e-6, rtol=0)
 
 
 def test_texture_agrees_with_vertex_colours_on_plain_skin(head: OpenHead) -> None:
