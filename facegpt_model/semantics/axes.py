@@ -88,7 +88,7 @@ def axis_list() -> tuple[Axis, ...]:
     axes = []
     for entry in axis_entries():
         kind: Kind = "identity" if any(k.endswith("_targets") for k in entry) else "albedo"
-        if any(k.endswith("_appearance") for k in entry):
+        if kind == "albedo" and any(k.endswith("_appearance") for k in entry):
             kind = "appearance"
         kind = entry.get("kind", kind)
         ends = {side: End.of(entry[side]) if side in entry else None for side in ("low", "high")}
