@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from facegpt_model.data.dialogues import Example
+from facegpt_model.data.examples import Example
 from facegpt_model.vlm.tokens import END, token_id
 
 POOL = 512  # examples drawn at a time and sorted by length, so that batches hold little padding

@@ -3,7 +3,7 @@
 A statement is drawn first (who, how old, which axes how far), then its wording: order,
 sentence forms, degree words, slang, typing errors. The same draw gives the canonical
 sentence that the model learns to answer with. All phrasings are our own writing
-(phrasings.toml); those under `held` are kept out of training to measure generalisation.
+(phrasings/*.toml); those under `held` are kept out of training to measure generalisation.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Literal
 from facegpt_model.semantics.axes import Axis, axis_list
 from facegpt_model.semantics.words import SEX_VALUE, Degree, End, Statement, age_value
 
-Wording = Literal["say", "edit", "held"]
+Wording = Literal["say", "edit", "held", "less"]
 
 SEX_WORDS = {
     "man": ("man", "man", "man", "guy", "bloke", "fellow", "gentleman", "male", "chap"),
@@ -52,12 +52,84 @@ NUMBER_WORDS = {
     80: "eighty",
 }
 CANONICAL_SHARE = 0.18  # witnesses who happen to use the canonical words themselves
+OFTEN, SELDOM = 3.0, 0.4
+OFTEN_SAID = frozenset(
+    ("weight", "face width", "face length", "round face", "face fullness", "eye size", "eye spacing", "eye colour",
+     "nose width", "nose length", "nose size", "nose bridge", "mouth width", "lip fullness", "chin prominence",
+     "jaw strength", "cheekbones", "brow thickness", "skin tone", "hair colour", "grey hair", "hair length", "hair wave",
+     "baldness", "beard", "moustache", "stubble", "glasses", "smile", "anger", "wrinkles", "freckles")
+)  # fmt: skip
+SELDOM_SAID = frozenset(
+    ("columella", "nose wings", "nose root", "nostril show", "ear tilt", "ear shape", "ear position", "nape",
+     "back of the head", "head depth", "midface", "temples", "jaw depth", "upper lip width", "lower lip width",
+     "upper lip middle", "mouth height", "mouth shift", "tear troughs", "eyelid crease", "diamond face", "forehead curve")
+)  # fmt: skip
+SELF_CORRECTIONS = 0.04  # share of noun phrases
+_TAKEN_BACK = (" - no, ", ", no wait, ", ", sorry, I mean ", "... no, actually ", ", or rather ", ", no, ")
+ASIDES = 0.12  # share of statements
+_ASIDES = (
+    "it was getting dark", "I only saw {him} for a second", "{he} was about six foot tall", "{he} wore a blue jacket",
+    "{he} ran off towards the station", "it happened on Monday", "I was on my way to work", "{he} had a dog with {him}",
+    "{he} drove a white van", "it was raining", "I was standing across the street", "I could not see {his} hands",
+    "{he} was carrying a rucksack", "I think {he} spoke with an accent", "{he} was of medium height",
+    "there was another person with {him}", "I would know {him} again", "that is all I remember", "I was quite scared",
+    "{he} had white trainers on", "{he} smelled of smoke", "I am fairly sure about that", "my friend saw it too",
+    "{he} was in a hurry", "the light was bad", "{he} asked me for the time", "this was outside the bank",
+    "{he} had {his} hood down", "I saw the face from the side", "it was over in a moment", "{he} was quite short",
+    "I did not notice the ears", "I cannot say anything about the mouth", "the nose was nothing special",
+    "I do not remember the eyes", "no idea about the chin", "the rest was quite ordinary",
+)  # fmt: skip
 EXCLUSIVE = (  # at most one axis of each group is said of a person
     {"african appearance", "east asian appearance", "european appearance"},
-    {"round face", "oval face", "square face", "heart-shaped face", "pear-shaped face"},
-    {"blue eyes", "green eyes", "dark eyes"},
-    {"blond hair", "black hair", "red hair", "grey hair", "baldness"},
-    {"smile", "frown", "anger", "surprise", "open mouth", "pursed lips"},
+    {
+        "round face",
+        "oval face",
+        "square face",
+        "heart-shaped face",
+        "pear-shaped face",
+        "diamond face",
+        "rectangular face",
+        "face width",
+        "face length",
+    },
+    {"eye colour", "green eyes"},
+    {"hair colour", "red hair", "grey hair", "baldness"},
+    {"baldness", "hair length", "tied-back hair", "shaved sides"},
+    {"baldness", "hair wave", "fringe", "parting"},
+    {"baldness", "hair volume", "swept-back hair"},
+    {"fringe", "swept-back hair", "tied-back hair"},
+    {"beard", "goatee", "stubble"},
+    {"moustache", "beard"},
+    {"glasses", "round glasses", "thick-rimmed glasses", "sunglasses"},
+    {"mole on the left cheek", "mole above the lip"},
+    {"mole on the right cheek", "mole on the chin"},
+    {
+        "scar on the left cheek",
+        "scar on the right cheek",
+        "scar on the forehead",
+        "scar through the eyebrow",
+        "scar on the chin",
+    },
+    {
+        "smile",
+        "frown",
+        "anger",
+        "surprise",
+        "open mouth",
+        "pursed lips",
+        "disgust",
+        "fear",
+        "smirk",
+        "puffed cheeks",
+    },
+    {"raised brow", "anger", "surprise", "fear", "disgust"},
+    {"wink", "closed eyes", "squint", "surprise", "fear", "smirk"},
+    {"lip fullness", "upper lip"},
+    {"lip fullness", "lower lip"},
+    {"cheekbones", "cheek height"},
+    {"weight", "muscle", "health"},
+    {"age", "maturity"},
+    {"nose projection", "nose flattening", "nose bend"},
     {"nose width", "nose size"},
     {"weight", "face fullness", "cheek fullness"},
     {"skin tone", "african appearance"},
@@ -99,9 +171,20 @@ class Attribute:
 
 @lru_cache(maxsize=1)
 def phrasings() -> dict[str, dict[str, dict[str, list[str]]]]:
-    """axis name -> "low" / "high" -> "say" / "edit" / "held" -> wordings."""
-    text = resources.files("facegpt_model.data").joinpath("phrasings.toml").read_text("utf-8")
-    return tomllib.loads(text)
+    """axis name -> "low" / "high" -> "say" / "edit" / "held" / "less" -> wordings."""
+    folder = resources.files("facegpt_model.data").joinpath("phrasings")
+    table: dict[str, dict[str, dict[str, list[str]]]] = {}
+    for file in sorted(folder.iterdir(), key=lambda file: file.name):
+        for axis, sides in tomllib.loads(file.read_text("utf-8")).items():
+            for side, kinds in sides.items():
+                table.setdefault(axis, {}).setdefault(side, {}).update(kinds)
+    return table
+
+
+@lru_cache(maxsize=1)
+def removable() -> tuple[Axis, ...]:
+    """Axes of one end that users also take away ("less" wordings)."""
+    return tuple(axis for axis in axis_list() if "less" in phrasings()[axis.name].get("high", {}))
 
 
 @lru_cache(maxsize=1)
@@ -122,7 +205,9 @@ def word(
     text, degree = _fill(rng.choice(options), rng)
     he, him, his = PRONOUNS[sex]
     text = text.replace("{he}", he).replace("{him}", him).replace("{his}", his)
-    return re.sub(r"\b([aA]) (?=[aeio]|ugly|upturned|under)", r"\1n ", text), Attribute(axis, sign, degree)
+    text = re.sub(r"\b([aA])n (?=[^aeiouhAEIOUH])", r"\1 ", text)
+    text = re.sub(r"\b([aA]) (?=[aeio]|ugly|upturned|under)(?!one\b|one-)", r"\1n ", text)
+    return text, Attribute(axis, sign, degree)
 
 
 def _fill(text: str, rng: random.Random) -> tuple[str, Degree]:
@@ -165,22 +250,44 @@ def sample_statement(
     """A worded description, its canonical statement, and the slider values it means."""
     sex = rng.choices(("man", "woman", "person"), (0.42, 0.42, 0.16))[0]
     if count is None:
-        count = rng.choices((0, 1, 2, 3, 4, 5, 6), (2, 28, 22, 16, 14, 10, 8))[0]
-    worded = [word(axis, sign, rng, kind, sex) for axis, sign in _choose(rng, count)]
+        count = rng.choices((0, 1, 2, 3, 4, 5, 6), (2, 34, 24, 16, 12, 7, 5))[0]
+    worded = [corrected(*word(axis, sign, rng, kind, sex), rng, sex) for axis, sign in _choose(rng, count)]
     worded.sort(key=lambda pair: pair[0].startswith("$ "))  # clauses are spoken after noun phrases
     age = rng.randint(18, 88) if rng.random() < 0.45 or not worded else None
     age_text, age = _age_words(age, rng) if age is not None else ("", None)
     statement = Statement(sex, age, tuple(attribute.phrase for _, attribute in worded))
     text = _compose(sex, age_text, [text for text, _ in worded], rng)
     values = {attribute.axis.name: attribute.value for _, attribute in worded}
-    return _roughen(text, rng), statement, values
+    return _roughen(aside(text, rng), rng), statement, values
+
+
+def corrected(text: str, meant: Attribute, rng: random.Random, sex: str) -> tuple[str, Attribute]:
+    """Sometimes a witness says the opposite first and takes it back; what is meant stays."""
+    axis = meant.axis
+    if rng.random() > SELF_CORRECTIONS or text.startswith("$ ") or axis.low is None or axis.high is None:
+        return text, meant
+    slip, _ = word(axis, -meant.sign, rng, "say", sex)
+    if slip.startswith("$ "):
+        return text, meant
+    return f"{slip}{rng.choice(_TAKEN_BACK)}{text}", meant
+
+
+def aside(text: str, rng: random.Random) -> str:
+    """Sometimes a witness tells what no face shows; the answer leaves it out."""
+    if rng.random() > ASIDES or not text:
+        return text
+    he, him, his = rng.choice(tuple(PRONOUNS.values()))
+    said = rng.choice(_ASIDES).format(he=he, him=him, his=his).replace("they was", "they were")
+    if rng.random() < 0.5:
+        return f"{said[:1].upper() + said[1:]}. {text}"
+    joint = " " if text[-1] in ".!" else ". "
+    return f"{text}{joint}{said[:1].upper() + said[1:]}."
 
 
 def _choose(rng: random.Random, count: int) -> list[tuple[Axis, int]]:
     chosen: list[tuple[Axis, int]] = []
     names: set[str] = set()
-    pool = list(ends())
-    rng.shuffle(pool)
+    pool = sorted(ends(), key=lambda end: -(rng.random() ** (1 / end_weight(end[0]))))
     for axis, sign in pool:
         if len(chosen) == count:
             break
@@ -189,6 +296,11 @@ def _choose(rng: random.Random, count: int) -> list[tuple[Axis, int]]:
             chosen.append((axis, sign))
             names.add(axis.name)
     return chosen
+
+
+def end_weight(axis: Axis) -> float:
+    """How often an axis is spoken of, relative to the others: much of hair and glasses, little of ear tilt."""
+    return OFTEN if axis.name in OFTEN_SAID else SELDOM if axis.name in SELDOM_SAID else 1.0
 
 
 def _age_words(age: int, rng: random.Random) -> tuple[str, int]:
@@ -272,9 +384,12 @@ def _roughen(text: str, rng: random.Random) -> str:
         )
     if rng.random() < 0.25:
         text = text.lower()
-    if rng.random() < 0.06 and len(text) > 12:
-        spot = rng.randrange(4, len(text) - 2)
-        text = text[:spot] + rng.choice((text[spot + 1 :], text[spot + 1] + text[spot] + text[spot + 2 :]))
+    for _ in range(rng.choices((0, 1, 2), (90, 7, 3))[0]):
+        if len(text) > 12:
+            spot = rng.randrange(4, len(text) - 2)
+            text = text[:spot] + rng.choice(
+                (text[spot + 1 :], text[spot + 1] + text[spot] + text[spot + 2 :])
+            )
     return text
 
 

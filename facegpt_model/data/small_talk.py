@@ -36,19 +36,16 @@ SMALL_TALK: tuple[tuple[tuple[str, ...], str], ...] = (
     ),
     (
         ("what can I change?", "which sliders are there?", "what can be edited?"),
-        "Shape of face, brows, eyes, nose, mouth, cheeks, chin, jaw, ears and neck, colours, age, build and expression.",
+        "Shape of face, brows, eyes, nose, mouth, cheeks, chin, jaw, ears, neck; skin, hair, beard, glasses; age and expression.",
     ),
     (
-        ("can you do long hair?", "add glasses", "give him a hat", "add a scar on the cheek", "put earrings on her"),
-        "I cannot draw that yet. Hair is cropped here, and glasses, hats and scars are still missing.",
+        ("can you do hats?", "give him a hat", "put earrings on her", "add a tattoo on the neck", "put a helmet on him",
+         "can you make the whole body?", "give her a necklace"),
+        "I cannot draw that yet. I make heads: faces with hair, beards, glasses, moles and scars.",
     ),
     (
         ("what's the weather like?", "tell me a joke", "write me a poem", "what is the capital of France?",
          "how do I cook rice?", "who won the match?"),
         "I only make faces here. Describe someone and I draw them.",
-    ),
-    (
-        ("undo", "go back", "take that back", "undo the last change"),
-        "Type /undo to step back; nothing is lost, every face is kept.",
     ),
 )  # fmt: skip

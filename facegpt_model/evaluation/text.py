@@ -15,7 +15,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from facegpt_model.data.descriptions import Wording, sample_statement, slider_values
-from facegpt_model.data.dialogues import Example, describe_face, edit, export, photo, render
+from facegpt_model.data.dialogues import edit
+from facegpt_model.data.examples import Example
+from facegpt_model.data.requests import describe_face, export, photo, render, step_back
 from facegpt_model.face import FaceCode
 from facegpt_model.morphable.base import MorphableModel
 from facegpt_model.semantics.axes import Axes, axis_list
@@ -168,7 +170,7 @@ def tool_calls(backend: Backend, count: int, seed: int = 0) -> dict[str, float]:
     The tools carry the chat's names and arguments, with sliders and handles as enums.
     """
     rng = random.Random(f"tools-{seed}")
-    makers = (edit, edit, edit, photo, export, render, describe_face)
+    makers = (edit, edit, edit, photo, export, render, describe_face, step_back)
     right_tool = right_call = 0
     for number in range(count):
         example = makers[number % len(makers)](rng)
@@ -203,6 +205,8 @@ def _tool_schemas(faces: Sequence[str], photos: Sequence[str]) -> list[ToolSchem
         "export": _object(face=face, format={"type": "string", "enum": ["glb", "obj", "ply", "png"]}),
         "render": _object(face=face, yaw=whole, pitch=whole, size=whole),
         "describe": _object(face=face),
+        "undo": _object(),
+        "redo": _object(),
     }
     if photos:
         schemas["reconstruct"] = _object(photo={"type": "string", "enum": list(photos)})

@@ -3,8 +3,15 @@
 import json
 import random
 
-from facegpt_model.data.descriptions import ends, phrasings, sample_statement, slider_values, word
-from facegpt_model.data.dialogues import describe, edit, marks_of, restated, sample
+import pytest
+
+from facegpt_model.data import descriptions
+from facegpt_model.data.descriptions import corrected, ends, phrasings, sample_statement, slider_values, word
+from facegpt_model.data.dialogues import describe, edit, marks_of, restated
+from facegpt_model.data.examples import called
+from facegpt_model.data.mixture import sample
+from facegpt_model.data.requests import step_back
+from facegpt_model.data.tool_answers import after_tool
 from facegpt_model.semantics.axes import axis_named, phrase_table
 from facegpt_model.semantics.words import Degree, Statement, parse
 from facegpt_model.vlm.tokens import END, FACE, TOOL_CALL
@@ -22,7 +29,7 @@ def test_no_wording_stands_for_two_ends() -> None:
     seen: dict[str, tuple[str, int]] = {}
     for axis, sign in ends():
         side = phrasings()[axis.name]["high" if sign > 0 else "low"]
-        for text in {t.lower() for kind in ("say", "edit", "held") for t in side[kind]}:
+        for text in {t.lower() for kind in side for t in side[kind]}:
             assert text not in seen, f"{text!r} means {seen.get(text)} and {(axis.name, sign)}"
             seen[text] = (axis.name, sign)
 
@@ -71,7 +78,9 @@ def test_an_edit_names_a_face_of_the_scene_and_real_sliders() -> None:
         assert call["name"] == "edit"
         for change in call["arguments"]["changes"]:
             axis = axis_named(change["slider"])
-            assert axis.minimum <= change["value"] <= axis.maximum and change["value"] != 0
+            takes_away = axis.minimum == 0 and change["value"] < 0
+            assert takes_away or axis.minimum <= change["value"] <= axis.maximum
+            assert change["value"] != 0 and abs(change["value"]) <= 1
 
 
 def test_the_same_seed_gives_the_same_example() -> None:
@@ -82,3 +91,48 @@ def test_the_same_seed_gives_the_same_example() -> None:
 def test_sex_and_age_become_sliders() -> None:
     assert slider_values(Statement("woman", 25, ()), {}) == {"masculinity": -0.75, "age": -0.5}
     assert slider_values(Statement("man", None, ()), {"masculinity": 0.8})["masculinity"] == 1.0
+
+
+def test_a_slip_comes_before_what_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(descriptions, "SELF_CORRECTIONS", 1.0)
+    rng = random.Random(4)
+    nose = axis_named("nose width")
+    for _ in range(50):
+        text, meant = word(nose, 1, rng, "say", "man")
+        said, still = corrected(text, meant, rng, "man")
+        assert still is meant and said.endswith(text)
+    assert said != text or text.startswith("$ ")
+
+
+def test_asides_change_no_meaning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(descriptions, "ASIDES", 0.0)
+    plain = [sample_statement(random.Random(n)) for n in range(40)]
+    monkeypatch.setattr(descriptions, "ASIDES", 1.0)
+    chatty = [sample_statement(random.Random(n)) for n in range(40)]
+    assert all(a[1] == b[1] and a[2] == b[2] for a, b in zip(plain, chatty, strict=True))
+    assert sum(len(b[0]) > len(a[0]) for a, b in zip(plain, chatty, strict=True)) > 30
+
+
+def test_a_face_is_called_by_what_is_true_of_it() -> None:
+    faces = ["face-1", "face-2", "face-3"]
+    rng = random.Random(5)
+    middle = {called("face-2", faces, rng) for _ in range(200)}
+    assert middle == {"face-2", "face 2", "number 2", "the second one", "the second face", "the previous one",
+                      "the one before"}  # fmt: skip
+    assert "the last one" in {called("face-3", faces, rng) for _ in range(100)}
+
+
+def test_answers_after_tools_hold_no_figure_but_what_was_asked() -> None:
+    rng = random.Random(6)
+    for _ in range(300):
+        example = after_tool(rng)
+        assert "mm" not in example.answer and "%" not in example.answer
+        for word_ in example.answer.removesuffix(END).replace(".", " ").replace(":", " ").split():
+            if word_.startswith("face-"):
+                assert word_.rstrip(",;") in example.prompt, (example.prompt, example.answer)
+
+
+def test_steps_back_need_no_arguments() -> None:
+    rng = random.Random(7)
+    calls = {step_back(rng).answer for _ in range(60)}
+    assert calls == {f'{TOOL_CALL}{{"name":"{name}","arguments":{{}}}}{END}' for name in ("undo", "redo")}
