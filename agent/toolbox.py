@@ -25,6 +25,7 @@ from tools.export import ExportRequest, export
 from tools.outcome import Outcome
 from tools.reconstruct import ReconstructRequest, reconstruct
 from tools.render import RenderRequest, render
+from tools.step_back import RedoRequest, UndoRequest, redo, undo
 from tools.workspace import Workspace
 
 
@@ -52,6 +53,8 @@ def toolbox() -> list[BaseTool]:
         _bind("render", RenderRequest, lambda r, workspace, _: render(r, workspace)),
         _bind("describe", DescribeRequest, lambda r, workspace, _: describe(r, workspace)),
         _bind("export", ExportRequest, lambda r, workspace, _: export(r, workspace)),
+        _bind("undo", UndoRequest, lambda r, workspace, _: undo(r, workspace)),
+        _bind("redo", RedoRequest, lambda r, workspace, _: redo(r, workspace)),
     ]
 
 
