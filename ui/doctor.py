@@ -146,6 +146,12 @@ def check_checkpoint() -> list[Finding]:
         backend = InProcessBackend.load()
     except (AssetError, BackendError, OSError) as error:
         return [Finding("checkpoint", "broken", str(error))]
+    silent = backend.gpt.silent_axes
+    if silent:
+        text = (
+            f"{backend.name}; words do not reach {len(silent)} sliders yet, such as {', '.join(silent[:3])}"
+        )
+        return [Finding("checkpoint", "note", text)]
     return [Finding("checkpoint", "ok", backend.name)]
 
 

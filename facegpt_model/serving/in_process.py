@@ -13,10 +13,9 @@ import torch
 from facegpt_model.face import FaceEstimate
 from facegpt_model.serving.backend import BackendError, ChatTurn, Reply, ToolCall, ToolSchema
 from facegpt_model.serving.decoding import Decoder, ToolGrammar
-from facegpt_model.vlm.model import FaceGPT, load_checkpoint
+from facegpt_model.vlm.model import SHIPPED_CHECKPOINT, FaceGPT, load_checkpoint
 from facegpt_model.vlm.tokens import END, FACE, IMAGE, TOOL_CALL, prompt, text_of, token_id
 
-SHIPPED_CHECKPOINT = Path(__file__).resolve().parents[1] / "vlm" / "checkpoints" / "facegpt-smol"
 MAX_ANSWER = 160  # tokens of text
 MAX_CALL = 320  # tokens of a tool call
 MAX_PROMPT = 2000  # tokens; far above what the embedded model was trained on

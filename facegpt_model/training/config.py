@@ -51,6 +51,9 @@ class StageConfig(BaseModel, frozen=True, extra="forbid"):
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="auto: bf16 where the processor has it"
     )
+    start: str = Field(
+        "", description="folder of a checkpoint to begin from, 'shipped' for the one in the package"
+    )
     seed: int = 0
     threads: PositiveInt = 1
     save_minutes: PositiveFloat = Field(5.0, description="minutes between resumable checkpoints")

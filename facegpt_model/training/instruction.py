@@ -12,17 +12,19 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from facegpt_model.data.collate import Collator, LanguageBatch
-from facegpt_model.data.dialogues import sample, sample_face
+from facegpt_model.data.mixture import sample, sample_face
 from facegpt_model.losses.axes import mention_loss, value_loss
 from facegpt_model.losses.language import answer_loss
-from facegpt_model.training.config import StageConfig
+from facegpt_model.training.config import ConfigError, StageConfig
 from facegpt_model.vlm.lora import add_lora, load_lora, lora_tensors
-from facegpt_model.vlm.model import FaceGPT
+from facegpt_model.vlm.model import FaceGPT, read_checkpoint
 
 MENTION_PRIOR = -3.0  # about 1 axis in 20 is mentioned
 
@@ -46,6 +48,21 @@ class InstructionStage(nn.Module):
         axes = gpt.axes
         self.collator = Collator(gpt.tokenizer, axes.row, len(axes.names), gpt.face_id)
         self.replay = Replay(config.replay_marks)
+
+    def begin_from(self, folder: Path) -> None:
+        """Start from a checkpoint's adapter, token rows and, by the names of its axes, its face head.
+
+        Axes the checkpoint does not know begin untrained. Raises CheckpointError, or
+        ConfigError when the adapters differ.
+        """
+        meta, tensors = read_checkpoint(folder)
+        if meta["lora"] != self.config.lora.model_dump():
+            raise ConfigError(f"the checkpoint in {folder} has other adapters ({meta['lora']}) than this run")
+        load_lora(self.language_model, _part(tensors, "lora."))
+        with torch.no_grad():
+            self.rows.copy_(tensors["token_rows"])
+        names = cast(list[str], meta["axes"])
+        self.model.face_head.take(_part(tensors, "face_head."), names, self.gpt.axes.names)
 
     def parameter_groups(self) -> list[dict[str, object]]:
         """Adapter and token rows at the plain rate, the face head faster."""

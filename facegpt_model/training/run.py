@@ -11,7 +11,7 @@ import torch
 from facegpt_model.training.config import ConfigError, StageConfig, load_preset
 from facegpt_model.training.instruction import InstructionStage
 from facegpt_model.training.loop import train
-from facegpt_model.vlm.model import load_base, save_checkpoint
+from facegpt_model.vlm.model import SHIPPED_CHECKPOINT, load_base, save_checkpoint
 
 STAGES = ("instruction",)
 
@@ -36,12 +36,15 @@ def main(
     torch.set_num_threads(config.threads)
     gpt = load_base()
     module = InstructionStage(gpt, config)
+    if config.start:
+        module.begin_from(SHIPPED_CHECKPOINT if config.start == "shipped" else Path(config.start))
     progress = train(module, config, folder, report)
     with torch.no_grad():
         gpt.token_rows[module.special] = module.rows
     card: dict[str, object] = {
         "name": "facegpt-smol@1",
         "command": f"facegpt train {stage} --preset {preset} {' '.join(overrides)}".strip(),
+        "begun_from": config.start,
         "seed": config.seed,
         "steps": progress.step,
         "minutes": round(progress.seconds / 60, 1),

@@ -7,11 +7,13 @@ the mentioned directions. What was not said stays exactly average.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+NEVER = -20.0  # logit of an axis that cannot be mentioned
 MENTIONED = -0.85  # logit from which an axis counts as mentioned: probability 0.3
 
 
@@ -43,6 +45,35 @@ class FaceHead(nn.Module):
         self.value = nn.Linear(width, axes)
         self.mention = nn.Linear(width, axes)
         self.register_buffer("directions", directions.clone(), persistent=False)
+
+    def take(self, state: Mapping[str, Tensor], names: Sequence[str], own_names: Sequence[str]) -> list[str]:
+        """Load a trained head's tensors by the names of its axes; returns the axes it does not know.
+
+        names: axes of `state`, in its order; own_names: axes of this head. Rows of axes that
+        only one of them has are left as they are here, or dropped. Raises ValueError when the
+        tensors do not have one row per name or another width.
+        """
+        if len(state["value.weight"]) != len(names):
+            raise ValueError(f"the face head has {len(state['value.weight'])} rows for {len(names)} axes")
+        shared = [name for name in names if name in own_names]
+        there = torch.tensor([list(names).index(name) for name in shared])
+        here = torch.tensor([list(own_names).index(name) for name in shared])
+        own = {key: tensor.clone() for key, tensor in self.state_dict().items()}
+        for key, tensor in state.items():
+            if key.startswith("trunk."):
+                own[key] = tensor
+            else:
+                own[key][here] = tensor[there]
+        self.load_state_dict(own)
+        return [name for name in own_names if name not in shared]
+
+    @torch.no_grad()
+    def silence(self, rows: Sequence[int]) -> None:
+        """Let these axes never be mentioned, as those that a checkpoint was not trained for."""
+        for layer in (self.value, self.mention):
+            layer.weight[list(rows)] = 0.0
+        self.value.bias[list(rows)] = 0.0
+        self.mention.bias[list(rows)] = NEVER
 
     def readout(self, hidden: Tensor) -> AxisReadout:
         """Slider values and mention logits of (B, H) hidden states."""

@@ -33,6 +33,7 @@ from facegpt_model.vlm.face_head import FaceHead
 from facegpt_model.vlm.lora import LoraSettings, add_lora, lora_tensors, merge_lora
 from facegpt_model.vlm.tokens import FACE, IMAGE, SPECIAL_TOKENS, token_id
 
+SHIPPED_CHECKPOINT = Path(__file__).resolve().parent / "checkpoints" / "facegpt-smol"
 CHECKPOINT_FORMAT = 1
 HEAD_WIDTH = 1024
 
@@ -48,12 +49,16 @@ class FaceGPTForConditionalGeneration(LlavaForConditionalGeneration):
 
 @dataclass
 class FaceGPT:
-    """The model with everything it needs to speak and to draw."""
+    """The model with everything it needs to speak and to draw.
+
+    silent_axes: axes the loaded checkpoint was not trained for; words do not move them
+    """
 
     model: FaceGPTForConditionalGeneration
     tokenizer: PreTrainedTokenizerFast
     axes: Axes
     head_model: MorphableModel
+    silent_axes: tuple[str, ...] = ()
 
     @property
     def face_id(self) -> int:
@@ -126,20 +131,27 @@ def save_checkpoint(gpt: FaceGPT, folder: Path, lora: LoraSettings, card: dict[s
 def load_checkpoint(folder: Path) -> FaceGPT:
     """FaceGPT with a trained checkpoint, adapter merged, ready to answer.
 
-    Raises CheckpointError with one sentence when a file is missing, corrupt or was made for
-    another head model or other axes.
+    Axes are found by name, so sliders may be added to axes.toml; those the checkpoint does not
+    know stay silent. Raises CheckpointError with one sentence when a file is missing, corrupt
+    or was made for other tokens.
     """
-    meta, tensors = _read_checkpoint(folder)
+    meta, tensors = read_checkpoint(folder)
     gpt = load_base(str(meta["basis"]))
-    if meta["axes"] != list(gpt.axes.names) or meta["special_tokens"] != list(SPECIAL_TOKENS):
+    if meta["special_tokens"] != list(SPECIAL_TOKENS):
         raise CheckpointError(
-            f"the checkpoint in {folder} was trained for other axes or tokens; train it again with "
+            f"the checkpoint in {folder} was trained for other tokens; train it again with "
             "'facegpt train instruction --preset cpu'"
         )
     with torch.no_grad():
         gpt.token_rows[gpt.special_ids] = tensors.pop("token_rows")
     head = {k.removeprefix("face_head."): v for k, v in tensors.items() if k.startswith("face_head.")}
-    gpt.model.face_head.load_state_dict(head)
+    names = cast(list[str], meta["axes"])
+    try:
+        unknown = gpt.model.face_head.take(head, names, gpt.axes.names)
+    except (ValueError, RuntimeError, KeyError) as error:
+        raise CheckpointError(f"the face head of the checkpoint in {folder} does not fit: {error}") from error
+    gpt.model.face_head.silence([gpt.axes.row(name) for name in unknown])
+    gpt.silent_axes = tuple(unknown)
     adapter = {k.removeprefix("lora."): v for k, v in tensors.items() if k.startswith("lora.")}
     language_model = gpt.model.model.language_model
     add_lora(language_model, LoraSettings.model_validate(meta["lora"]))
@@ -148,7 +160,8 @@ def load_checkpoint(folder: Path) -> FaceGPT:
     return gpt
 
 
-def _read_checkpoint(folder: Path) -> tuple[dict[str, object], dict[str, Tensor]]:
+def read_checkpoint(folder: Path) -> tuple[dict[str, object], dict[str, Tensor]]:
+    """What facegpt.json says, and the tensors as float32; CheckpointError when missing or corrupt."""
     mend = "; restore it from the repository or train one with 'facegpt train instruction --preset cpu'"
     for name in ("facegpt.json", "facegpt.safetensors"):
         if not (folder / name).is_file():

@@ -1,13 +1,16 @@
 """The instruction stage for real, three steps long: train, save, load, answer."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
 from facegpt_model.training import run
-from facegpt_model.training.config import ConfigError
-from facegpt_model.vlm.model import load_checkpoint
+from facegpt_model.training.config import ConfigError, load_preset
+from facegpt_model.training.instruction import InstructionStage
+from facegpt_model.vlm.model import SHIPPED_CHECKPOINT, load_base, load_checkpoint, read_checkpoint
 
 
 @pytest.mark.slow
@@ -23,6 +26,25 @@ def test_three_steps_make_a_checkpoint_that_loads(tmp_path: Path) -> None:
     assert torch.allclose(rows, saved["rows"], atol=1e-3)
     assert torch.allclose(gpt.model.face_head.value.weight, saved["face_head.value.weight"], atol=1e-3)
     assert gpt.model.lm_head.weight.data_ptr() == gpt.token_rows.data_ptr()
+
+
+def test_a_run_begins_from_a_checkpoint_by_the_names_of_its_axes(tmp_path: Path) -> None:
+    meta, tensors = read_checkpoint(SHIPPED_CHECKPOINT)
+    names = list(meta["axes"])
+    forgotten = {**meta, "axes": [name if name != "nose width" else "nose girth" for name in names]}
+    (tmp_path / "facegpt.json").write_text(json.dumps(forgotten))
+    shutil.copy(SHIPPED_CHECKPOINT / "facegpt.safetensors", tmp_path)
+    stage = InstructionStage(load_base(), load_preset("instruction", "cpu"))
+    before = stage.model.face_head.value.weight[stage.gpt.axes.row("nose width")].clone()
+    stage.begin_from(tmp_path)
+    head = stage.model.face_head
+    found = tensors["face_head.value.weight"]
+    assert torch.equal(head.value.weight[stage.gpt.axes.row("smile")], found[names.index("smile")])
+    assert torch.equal(head.value.weight[stage.gpt.axes.row("nose width")], before)
+    assert torch.equal(stage.rows, tensors["token_rows"])
+    other = InstructionStage(load_base(), load_preset("instruction", "tiny"))
+    with pytest.raises(ConfigError, match="other adapters"):
+        other.begin_from(tmp_path)
 
 
 def test_an_unknown_stage_is_named() -> None:

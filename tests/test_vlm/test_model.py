@@ -92,13 +92,28 @@ def test_a_corrupt_checkpoint_is_refused(tmp_path: Path) -> None:
         load_checkpoint(tmp_path)
 
 
-def test_a_checkpoint_for_other_axes_is_refused(tmp_path: Path) -> None:
+def test_a_face_head_with_too_few_axes_is_refused(tmp_path: Path) -> None:
     for file in ("facegpt.json", "facegpt.safetensors"):
         shutil.copy(SHIPPED_CHECKPOINT / file, tmp_path)
     meta = json.loads((tmp_path / "facegpt.json").read_text())
     (tmp_path / "facegpt.json").write_text(json.dumps(meta | {"axes": ["nose width"]}))
-    with pytest.raises(CheckpointError, match="other axes"):
+    with pytest.raises(CheckpointError, match="rows for 1 axes"):
         load_checkpoint(tmp_path)
+
+
+def test_axes_are_found_by_name_and_unknown_ones_stay_silent(tmp_path: Path) -> None:
+    shutil.copy(SHIPPED_CHECKPOINT / "facegpt.safetensors", tmp_path)
+    meta = json.loads((SHIPPED_CHECKPOINT / "facegpt.json").read_text())
+    renamed = ["nose girth" if name == "nose width" else name for name in meta["axes"]]
+    (tmp_path / "facegpt.json").write_text(json.dumps(meta | {"axes": renamed}))
+    whole, without = load_checkpoint(SHIPPED_CHECKPOINT), load_checkpoint(tmp_path)
+    assert set(without.silent_axes) - set(whole.silent_axes) == {"nose width"}
+    row = whole.axes.row("nose width")
+    hidden = 3 * torch.randn(64, 576, generator=torch.Generator().manual_seed(0))
+    read = without.model.face_head.readout(hidden)
+    assert (read.mention[:, row] < MENTIONED).all() and not read.values[:, row].any()
+    rest = [i for i in range(len(whole.axes.names)) if i != row]
+    assert torch.equal(read.values[:, rest], whole.model.face_head.readout(hidden).values[:, rest])
 
 
 def test_the_shipped_checkpoint_is_small() -> None:
