@@ -82,9 +82,7 @@ class _Scene:
                 {"POSITION": self.buffer.moves(moved, frame), "NORMAL": self.buffer.turns(turned)}
                 for moved, turned in zip(moves[:, used], turns[:, used], strict=True)
             ]
-            material = self._add(
-                "materials", {"name": name, "doubleSided": True, "pbrMetallicRoughness": surface}
-            )
+            material = self._add("materials", {"name": name, "pbrMetallicRoughness": surface})
             primitives.append(_primitive(attributes, self.buffer.indices(corners), material, targets))
         self._mesh("head", primitives, mesh, list(mesh.morph_targets), frame)
 
