@@ -1,7 +1,7 @@
 """How large exported files are and how long they take, plain and quantised, with few and many targets.
 
 Run `python benchmarks/export.py [--json]`. Times are the least CPU time of several runs with
-one thread, in milliseconds, on the mean face of openhead@1, without the mesh and its targets,
+one thread, in milliseconds, on the mean face of openhead@2, without the mesh and its targets,
 which mesh_ms counts; sizes are megabytes, "gz" after gzip. The last line is one JSON object
 with --json.
 With `--write FOLDER` it only writes one .glb of every kind there, for validators and viewers.

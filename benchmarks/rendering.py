@@ -1,7 +1,7 @@
 """How long drawing takes: forward and backward by size and batch, other renderers, stills, files.
 
 Run `python benchmarks/rendering.py [--json] [--repeats N]`. Times are the least CPU time of
-several runs, on openhead@1's mean face turned by 20 degrees, with antialiased outlines and gradients
+several runs, on openhead@2's mean face turned by 20 degrees, with antialiased outlines and gradients
 to vertices, colours, pose, light and focal length; compilation is not counted. One thread, except
 where a figure names two. The last line is one JSON object with --json.
 """
@@ -197,7 +197,7 @@ def floor_figures(mesh: Mesh) -> dict[str, float]:
 
 def measure(repeats: int) -> dict[str, float]:
     """Name of a figure (with its unit) to its value."""
-    model = load("openhead@1")
+    model = load("openhead@2")
     mesh = mean_mesh(model)
     return (
         main_figures(mesh, repeats)
@@ -219,7 +219,7 @@ def main() -> None:
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.wall_threads or 1)
     if chosen.wall_threads:
-        print(wall_ms_per_image(mean_mesh(load("openhead@1")), chosen.repeats))
+        print(wall_ms_per_image(mean_mesh(load("openhead@2")), chosen.repeats))
         return
     figures = measure(chosen.repeats)
     for name, value in figures.items():

@@ -24,7 +24,7 @@ class FaceCode:
     identity:   (B, I) standard deviations of the prior; 0 is the mean face
     expression: (B, E) blend weights, 0 is neutral, 1 a full action
     albedo:     (B, A) standard deviations; decodes to linear RGB in [0, 1]
-    basis:      the model these numbers belong to, as "name@version", e.g. "openhead@1"
+    basis:      the model these numbers belong to, as "name@version", e.g. "openhead@2"
     joints:     (B, J, 3) axis-angle in radians; J = 0 for purely linear models
     appearance: (B, P) hair, marks and glasses, see appearance/parameters.py; P = 0 for a
                 bare head

@@ -51,13 +51,13 @@ class ScriptedBackend:
 
 
 def random_estimate(seed: int = 0, source: str = "text:somebody") -> FaceEstimate:
-    """A plausible face of openhead@1."""
+    """A plausible face of openhead@2."""
     generator = torch.Generator().manual_seed(seed)
     code = FaceCode(
         identity=0.5 * torch.randn(1, 150, generator=generator),
         expression=torch.zeros(1, 52),
         albedo=0.3 * torch.randn(1, open_studio().head.layout.albedo, generator=generator),
-        basis="openhead@1",
+        basis="openhead@2",
     )
     return FaceEstimate(code, None, source, "scripted@1")
 

@@ -254,7 +254,7 @@ def test_a_painted_mesh_carries_its_picture_and_doubles_seams(mesh: Mesh) -> Non
 
 
 def test_openhead_as_glb_is_valid_complete_and_small() -> None:
-    model = load("openhead@1")
+    model = load("openhead@2")
     sizes = (model.layout.identity, model.layout.expression, model.layout.albedo)
     identity, expression, albedo = (torch.zeros(1, size) for size in sizes)
     mesh = mesh_of(model, FaceCode(identity, expression, albedo, model.basis))

@@ -51,7 +51,7 @@ class Studio:
 
 
 @lru_cache(maxsize=2)
-def open_studio(basis: str = "openhead@1") -> Studio:
+def open_studio(basis: str = "openhead@2") -> Studio:
     """The studio of that basis, loaded on first use."""
     head = base.load(basis)
     return Studio(head, load_axes(head))

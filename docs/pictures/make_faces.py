@@ -22,7 +22,7 @@ STATEMENTS = (
 def main() -> None:
     """Write faces.jpg beside this file."""
     backend = InProcessBackend.load()
-    head = load("openhead@1")
+    head = load("openhead@2")
     pictures, labels = [], []
     for text, yaw in STATEMENTS:
         reply = backend.imagine(text)

@@ -159,7 +159,7 @@ def main() -> None:
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     options.out.mkdir(parents=True, exist_ok=True)
-    model, tiles = load("openhead@1"), []
+    model, tiles = load("openhead@2"), []
 
     def keep(photo: Image.Image, fit: PhotoFit) -> None:
         if fit.estimate.view is not None:

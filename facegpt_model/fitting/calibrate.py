@@ -46,14 +46,13 @@ def calibrate(
     model: OpenHead, portraits: list[Portrait], image_size: tuple[int, int], rounds: int
 ) -> Correspondence:
     """The relation of detectors and model in portraits of one (height, width) in pixels."""
-    vertex = model.mediapipe468.numpy()
     rest = np.percentile([p.blendshapes for p in portraits], REST_PERCENTILE, axis=0)
     known = Correspondence(np.zeros((468, 3)), np.zeros((68, 3)), rest, model.basis)
-    own68 = basis_at(model, model.ibug68.numpy(), known.ibug68)
+    own68 = basis_at(model, model.landmarks68, known.ibug68)
     order = [BLENDSHAPE_NAMES.index(name) for name in model.expression_names]
     fits: list[LandmarkFit | None] = [None] * len(portraits)
     for number in range(rounds):
-        basis = basis_at(model, vertex, known.mediapipe468)
+        basis = basis_at(model, model.landmarks468, known.mediapipe468)
         inner = basis[INNER]
         found = [
             fit_landmarks(

@@ -11,6 +11,7 @@ camera would need a field of view of more than 60 degrees.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -95,16 +96,17 @@ class LandmarkFit:
 @lru_cache(maxsize=2)
 def landmark_basis(model: OpenHead, corrected: bool = True) -> LandmarkBasis:
     """The 468 landmarks of a model, with the shipped corrections unless told otherwise."""
-    vertex = model.mediapipe468.numpy()
     correction = load_correspondence().mediapipe468 if corrected else np.zeros((468, 3))
-    return basis_at(model, vertex, correction)
+    return basis_at(model, model.landmarks468, correction)
 
 
-def basis_at(model: OpenHead, vertex: NDArray[np.int64], correction: Array) -> LandmarkBasis:
-    """Landmarks at (K,) vertices moved by (K, 3) mm."""
-    directions = torch.cat([model.identity_basis[:, vertex], model.expression_basis[:, vertex]])
+def basis_at(
+    model: OpenHead, landmarks: Callable[[torch.Tensor], torch.Tensor], correction: Array
+) -> LandmarkBasis:
+    """K landmarks, which are a linear function of (B, V, 3) vertices, moved by (K, 3) mm."""
+    directions = torch.cat([landmarks(model.identity_basis), landmarks(model.expression_basis)])
     return LandmarkBasis(
-        model.mean[vertex].double().numpy() + correction,
+        landmarks(model.mean[None])[0].double().numpy() + correction,
         np.ascontiguousarray(directions.double().permute(1, 2, 0).numpy()),
         len(model.identity_basis),
     )

@@ -57,9 +57,9 @@ def fit_photo(photo: Image.Image, on_progress: Progress | None = None, name: str
     report("looking for faces", 0.0)
     faces = analyse(photo, str(photo.info.get("file_name", name)))
     report("fitting the shape", 0.3)
-    model = load("openhead@1")
+    model = load("openhead@2")
     if not isinstance(model, OpenHead):
-        raise TypeError("landmark-fit@1 knows the landmarks of openhead@1 only")
+        raise TypeError("landmark-fit@1 knows the landmarks of openhead@2 only")
     fit, nme = fit_observation(model, faces[0], photo.size)
     code, view = code_and_view(model, fit)
     report("fitting skin and light", 0.7)

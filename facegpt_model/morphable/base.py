@@ -39,10 +39,10 @@ class MorphableModel(Protocol):
 
 
 @lru_cache(maxsize=4)
-def load(name: str = "openhead@1") -> MorphableModel:
+def load(name: str = "openhead@2") -> MorphableModel:
     """The morphable model of that basis; raises ValueError naming the known ones."""
-    if name == "openhead@1":
+    if name == "openhead@2":
         from facegpt_model.morphable.openhead import OpenHead
 
         return OpenHead()
-    raise ValueError(f"no morphable model called {name!r}; known: openhead@1")
+    raise ValueError(f"no morphable model called {name!r}; known: openhead@2")

@@ -11,7 +11,9 @@ from facegpt_model.layout import CodeLayout
 def check_code(code: FaceCode, layout: CodeLayout) -> None:
     """Raise BasisMismatch unless `code` belongs to the basis and has its sizes."""
     if code.basis != layout.basis:
-        raise BasisMismatch(f"{layout.basis} cannot decode a code of {code.basis or 'no basis'}")
+        raise BasisMismatch(
+            f"{layout.basis} cannot decode a code of {code.basis or 'no basis'}; make the face again"
+        )
     found = (code.identity.shape[1], code.expression.shape[1], code.albedo.shape[1])
     wanted = (layout.identity, layout.expression, layout.albedo)
     if found != wanted:

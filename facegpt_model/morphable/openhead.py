@@ -8,6 +8,8 @@ linear RGB. How the file is made: facegpt_model/morphable/build and docs/head_mo
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
@@ -19,11 +21,13 @@ from torch import Tensor, nn
 from facegpt_model.appearance.parameters import COUNT
 from facegpt_model.face import FaceCode
 from facegpt_model.layout import CodeLayout
+from facegpt_model.morphable.guard import Guard
+from facegpt_model.morphable.jaw import jaw_line
 from facegpt_model.morphable.linear import blend, check_code
 from facegpt_model.morphable.painting import paint
 
-BASIS = "openhead@1"
-SAMPLE_LIMIT = 2.5  # standard deviations; beyond it teeth and lips begin to cross
+BASIS = "openhead@2"
+SAMPLE_LIMIT = 2.5  # standard deviations; beyond it too many faces fold
 COLOUR_FLOOR = 0.004  # no surface is blacker than this
 MASK_FULL = 252.0  # the byte that stands for a weight of 1
 
@@ -37,6 +41,11 @@ class OpenHead(nn.Module):
     uv: (U, 2) in [0, 1], v up; mirror: (V,) int64 vertex on the other side of the face
     target_identity: (N, K) standard deviations that make the word target_names[n] at weight 1
     target_fidelity: (N,) share of that word's shape the components can express
+    target_spread: (N,) standard deviation of that word's weight among random people, 0 if not drawn
+    ibug68_, mediapipe478_, jaw_triangle: (68,), (478,), (17, S) int64 triangles in which landmarks
+    lie, with _weights (..., 3) of their corners; jaw: paths on which the jaw line slides
+    guard_zone: (T,) int64 of triangles that must not fold, see guard.py
+    macro_identity: (M, K) of each of macro_names, added to macro_start (K,); see people.py
     region_overlay: (R,) bool: regions (hair, folds, freckles) that lie over the base ones
     region_masks: (R, S, S) uint8, row 0 is v = 1; region_weights: (V, R); those of the base
     regions sum to 1, an overlay's is the most it can cover
@@ -51,10 +60,18 @@ class OpenHead(nn.Module):
     uv: Tensor
     part: Tensor
     mirror: Tensor
-    ibug68: Tensor
-    mediapipe468: Tensor
+    ibug68_triangle: Tensor
+    ibug68_weights: Tensor
+    mediapipe478_triangle: Tensor
+    mediapipe478_weights: Tensor
+    jaw_triangle: Tensor
+    jaw_weights: Tensor
+    guard_zone: Tensor
     target_identity: Tensor
     target_fidelity: Tensor
+    target_spread: Tensor
+    macro_identity: Tensor
+    macro_start: Tensor
     region_masks: Tensor
     region_weights: Tensor
     region_colour_mean: Tensor
@@ -70,7 +87,7 @@ class OpenHead(nn.Module):
     def __init__(self, path: Path | None = None) -> None:
         """Load the shipped file, or another one of the same make."""
         super().__init__()
-        source = path if path is not None else files("facegpt_model.morphable") / "openhead1.npz"
+        source = path if path is not None else files("facegpt_model.morphable") / "openhead2.npz"
         with source.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             self._take(dict(stored))
 
@@ -89,13 +106,19 @@ class OpenHead(nn.Module):
         self.target_names = names("target_names")
         self.albedo_names = names("albedo_names")
         self.region_names = names("region_names")
+        self.macro_names = names("macro_names")
         keep("mean", stored["mean"], torch.float32)
         keep("identity_basis", stored["identity"].astype(np.float32), torch.float32)
         keep("expression_basis", stored["expression"].astype(np.float32), torch.float32)
-        for key in ("triangles", "triangles_uv", "part", "mirror", "ibug68", "mediapipe468"):
+        for key in ("triangles", "triangles_uv", "part", "mirror", "guard_zone"):
             keep(key, stored[key].astype(np.int64), torch.int64)
-        for key in ("uv", "target_identity", "target_fidelity"):
+        for key in ("ibug68", "mediapipe478", "jaw"):
+            keep(f"{key}_triangle", stored[f"{key}_triangle"].astype(np.int64), torch.int64)
+            keep(f"{key}_weights", stored[f"{key}_weights"], torch.float32)
+        for key in ("uv", "target_identity", "target_fidelity", "target_spread"):
             keep(key, stored[key].astype(np.float32), torch.float32)
+        for key in ("macro_identity", "macro_start"):
+            keep(key, stored[key], torch.float32)
         for key in [key for key in stored if key.startswith("region_colour") or key == "region_gain"]:
             keep(key, stored[key], torch.float32)
         for key in [key for key in stored if key.startswith(("region_veil", "region_cover"))]:
@@ -192,27 +215,57 @@ class OpenHead(nn.Module):
             mixed = mixed + shown * (colours[:, region, None] - mixed)
         return mixed
 
-    def landmarks68(self, vertices: Tensor) -> Tensor:
-        """(B, 68, 3) iBUG-68 points in mm of (B, V, 3) vertices; the jaw line is the frontal one."""
-        return vertices[:, self.ibug68]
+    def landmarks68(self, vertices: Tensor, rotation: Tensor | None = None) -> Tensor:
+        """(B, 68, 3) iBUG-68 points in mm of (B, V, 3) vertices.
+
+        The jaw line is the frontal one, or the visible one for a rotation (B, 3), see jaw_line.
+        """
+        points = self._embedded("ibug68", vertices)
+        if rotation is None:
+            return points
+        line = jaw_line(self._embedded("jaw", vertices), rotation)
+        return torch.cat([line, points[:, 17:]], dim=1)
 
     def landmarks468(self, vertices: Tensor) -> Tensor:
         """(B, 468, 3) MediaPipe face-mesh points in mm of (B, V, 3) vertices."""
-        return vertices[:, self.mediapipe468]
+        return self.landmarks478(vertices)[:, :468]
+
+    def landmarks478(self, vertices: Tensor) -> Tensor:
+        """(B, 478, 3): landmarks468, then the middle and four edge points of the right and the left iris."""
+        return self._embedded("mediapipe478", vertices)
+
+    def _embedded(self, name: str, vertices: Tensor) -> Tensor:
+        """(B, ..., 3) places of a named set of points on (B, V, 3) vertices."""
+        corners = self.triangles[getattr(self, f"{name}_triangle")]
+        weights: Tensor = getattr(self, f"{name}_weights")
+        return (vertices[:, corners] * weights.to(vertices.dtype)[..., None]).sum(-2)
 
     def sample_identity(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """(count, K) random people: normal standard deviations, clipped where faces stay whole."""
+        """(count, K) random people: clipped normal standard deviations, mended where a face would fold."""
         drawn = torch.randn(count, self.layout.identity, generator=generator)
-        return cast(Tensor, drawn.clamp(-SAMPLE_LIMIT, SAMPLE_LIMIT))
+        return self.guard.whole(drawn.clamp(-SAMPLE_LIMIT, SAMPLE_LIMIT), SAMPLE_LIMIT)
 
-    def sample_albedo(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+    @cached_property
+    def guard(self) -> Guard:
+        """What finds and mends folds in faces of this model."""
+        return Guard(self)
+
+    def sample_albedo(
+        self,
+        count: int,
+        generator: torch.Generator | None = None,
+        given: Mapping[str, Tensor] | None = None,
+    ) -> Tensor:
         """(count, A) random colourings that go together: skin tone, then hair and eyes that occur with it.
 
-        Light hair, blue or green eyes and freckles become rare as skin darkens; grey hair and
-        folds come together. Meant to look plausible, not to follow any population's statistics.
+        given: component name -> (count,) standard normal draws to use instead of own ones. Light
+        hair, blue or green eyes and freckles become rare as skin darkens; grey hair and folds come
+        together. Meant to look plausible, not to follow any population's statistics.
         """
         place = {name: column for column, name in enumerate(self.albedo_names)}
         z = torch.randn(count, self.layout.albedo, generator=generator)
+        for name, drawn in (given or {}).items():
+            z[:, place[name]] = drawn
         light = (-z[:, place["melanin"]]).clamp(-2, 2) / 2
         fair = light.clamp_min(0)
         hair = place["hair lightness"]

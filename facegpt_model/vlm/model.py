@@ -102,7 +102,7 @@ def assemble(
     return FaceGPT(model, tokenizer, axes, head_model)
 
 
-def load_base(basis: str = "openhead@1") -> FaceGPT:
+def load_base(basis: str = "openhead@2") -> FaceGPT:
     """The untrained FaceGPT on SmolLM2 and a head model; raises AssetError."""
     text_model, tokenizer = load_smollm2()
     return assemble(text_model, tokenizer, load(basis))

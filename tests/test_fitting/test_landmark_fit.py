@@ -36,7 +36,7 @@ Array = NDArray[np.float64]
 
 @pytest.fixture(scope="module")
 def model() -> OpenHead:
-    head = load("openhead@1")
+    head = load("openhead@2")
     assert isinstance(head, OpenHead)
     return head
 
@@ -115,9 +115,7 @@ def test_a_turned_picture_turns_the_camera_and_keeps_the_face(model: OpenHead) -
 
 def test_the_camera_is_the_view_of_the_house(model: OpenHead) -> None:
     known = truth(model, 20, -5)
-    points = basis_at(model, model.mediapipe468.numpy(), np.zeros((468, 3))).points(
-        known.identity, known.expression
-    )
+    points = basis_at(model, model.landmarks468, np.zeros((468, 3))).points(known.identity, known.expression)
     view = view_of(known.camera)
     expected = project(torch.from_numpy(points)[None], view)[0, :, :2].numpy()
     np.testing.assert_allclose(known.camera.project(points), expected, atol=2e-3)
@@ -172,8 +170,10 @@ def test_shipped_offsets_belong_to_the_model_and_do_not_open_eyes_or_mouth(model
 
 
 def portraits_with_offset(model: OpenHead, offset: Array, count: int) -> list[Portrait]:
-    vertex = model.mediapipe468.numpy()
-    basis, own = basis_at(model, vertex, offset), basis_at(model, model.ibug68.numpy(), np.zeros((68, 3)))
+    basis, own = (
+        basis_at(model, model.landmarks468, offset),
+        basis_at(model, model.landmarks68, np.zeros((68, 3))),
+    )
     made = []
     for seed in range(count):
         draw = np.random.default_rng(seed)

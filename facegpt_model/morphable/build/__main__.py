@@ -1,4 +1,4 @@
-"""Command: python -m facegpt_model.morphable.build --wheel WHEEL --out openhead1.npz."""
+"""Command: python -m facegpt_model.morphable.build --wheel WHEEL --out openhead2.npz."""
 
 from __future__ import annotations
 

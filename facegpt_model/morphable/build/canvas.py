@@ -86,8 +86,8 @@ def make_canvas(wheel: AnnyWheel, shape: HeadShape, uv: FloatArray, size: int) -
             ..., 0
         ],
         mouth_ring=texels.sample(_rings(shape, of_corner, ("mouth",)), cut.triangles)[..., 0],
-        landmarks=mean[shape.design68],
-        points=mean[shape.mediapipe468],
+        landmarks=mean[shape.landmarks.design68],
+        points=shape.landmarks.mediapipe478.on(mean, cut.triangles)[:468],
     )
 
 

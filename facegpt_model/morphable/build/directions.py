@@ -6,7 +6,7 @@ the macro shape, aligned like the samples and projected on the components.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,14 +14,18 @@ import numpy as np
 from facegpt_model.morphable.build.components import Components
 from facegpt_model.morphable.build.cut import HeadCut
 from facegpt_model.morphable.build.sampling import RIGID, align
-from facegpt_model.morphable.build.targets import Modifier, Person, TargetSet, macro_weights
+from facegpt_model.morphable.build.targets import Modifier, TargetSet
 from facegpt_model.morphable.build.wheel import FloatArray, IntArray
+from facegpt_model.morphable.people import SEX_SLIDERS, Person, age_of, macro_weights
 
 EYES_DEEP_MM = 4.0  # backward at weight 1
 EYES_DEEP_FULL, EYES_DEEP_REACH = 16.0, 34.0  # mm from the eye's axis: moved fully, not at all
 # Alignment trusts the eye region, so it would turn deep eyes into a face that comes forward.
 UNALIGNED = frozenset({"eyes-deep+", "eyes-deep-"})
-AVERAGE = Person()
+HEAD_GROWTH = 0.10  # of all lengths at weight 1
+DEEP, SIZE = "own/eyes-deep", "own/head-size"
+OWN_SPREADS = {DEEP: 0.35, SIZE: 0.22}  # standard deviations; heads of one sex differ by about 2.2 % in size
+AVERAGE = Person(age=age_of(43.0))
 MACRO_WORDS: dict[str, Person] = {
     "sex-male": replace(AVERAGE, sex=1.0),
     "sex-female": replace(AVERAGE, sex=0.0),
@@ -50,12 +54,17 @@ def eyes_deep(cut: HeadCut, shape: FloatArray) -> FloatArray:
     return np.stack([np.zeros_like(move), np.zeros_like(move), -EYES_DEEP_MM * move], axis=1)
 
 
+def head_size(shape: FloatArray, stable: IntArray) -> FloatArray:
+    """(V, 3) mm: everything grows about the middle of the upper head."""
+    return HEAD_GROWTH * (shape - shape[stable].mean(0) * np.array([0.0, 1.0, 1.0]))
+
+
 def _smooth(ramp: FloatArray) -> FloatArray:
     return ramp * ramp * (3 - 2 * ramp)
 
 
 def word_displacements(
-    sliders: Sequence[Modifier], macro: TargetSet, local: TargetSet, deep: FloatArray
+    sliders: Sequence[Modifier], macro: TargetSet, local: TargetSet, own: Mapping[str, FloatArray]
 ) -> dict[str, FloatArray]:
     """Displacement (V, 3) mm at weight 1 of every one-sided word, before alignment."""
     words: dict[str, FloatArray] = {}
@@ -66,11 +75,15 @@ def word_displacements(
             names = [end.target for end in slider.ends if end.sign == sign]
             if names:
                 words[slider.name + mark] = local.mix(dict.fromkeys(names, 1.0))
+    for name, moved in own.items():
+        stem = name.removeprefix("own/")
+        words[stem + "+"], words[stem + "-"] = moved, -moved
     average = macro.mix(macro_weights(AVERAGE))
     for word, person in MACRO_WORDS.items():
         words[word] = macro.mix(macro_weights(person)) - average
-    words["eyes-deep+"] = deep
-    words["eyes-deep-"] = -deep
+        for name, value in SEX_SLIDERS.items():
+            shift = value * (2 * person.sex - 1)
+            words[word] += abs(shift) * words[name.removeprefix("own/") + ("+" if shift > 0 else "-")]
     return words
 
 

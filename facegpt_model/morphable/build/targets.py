@@ -1,4 +1,4 @@
-"""MakeHuman's targets as modifiers: macro shape (sex, age, build, origin) and local sliders.
+"""MakeHuman's targets as modifiers: local sliders and what they and the macro targets displace.
 
 A modifier is a slider from -1 to 1 with up to two ends; each end adds its target files,
 on both sides of the face or one. Weights of targets are 0 to 1.
@@ -15,11 +15,6 @@ from facegpt_model.morphable.build.cut import HeadCut
 from facegpt_model.morphable.build.wheel import AnnyWheel, FloatArray
 
 FACE_PARTS = ("head", "forehead", "eyebrows", "eyes", "nose", "mouth", "ears", "chin", "cheek", "neck")
-RACES = ("african", "asian", "caucasian")
-SEXES = ("female", "male")
-AGES = {"baby": 0.0, "child": 0.1875, "young": 0.5, "old": 1.0}
-MUSCLES = {"minmuscle": 0.0, "averagemuscle": 0.5, "maxmuscle": 1.0}
-WEIGHTS = {"minweight": 0.0, "averageweight": 0.5, "maxweight": 1.0}
 
 
 @dataclass(frozen=True)
@@ -38,20 +33,6 @@ class Modifier:
     name: str
     part: str
     ends: tuple[End, ...]
-
-
-@dataclass(frozen=True)
-class Person:
-    """Macro shape: every number in [0, 1]; origin sums to 1 in the order of RACES.
-
-    sex: 0 female, 1 male; age: 0.1875 child, 0.5 young adult, 1 old
-    """
-
-    sex: float = 0.5
-    age: float = 0.7
-    muscle: float = 0.5
-    weight: float = 0.5
-    origin: tuple[float, float, float] = (1 / 3, 1 / 3, 1 / 3)
 
 
 def modifiers(wheel: AnnyWheel) -> tuple[Modifier, ...]:
@@ -93,43 +74,6 @@ def _ends(part: str, name: str, opposites: Mapping[str, str], files: Iterable[st
 
 def _side(word: str) -> str:
     return word if word in ("left", "right") else "both"
-
-
-def macro_names() -> tuple[str, ...]:
-    """Names of the macro targets a person is mixed from."""
-    plain = [f"macrodetails/{race}-{sex}-{age}" for race in RACES for sex in SEXES for age in AGES]
-    build = [
-        f"macrodetails/universal-{sex}-{age}-{muscle}-{weight}"
-        for sex in SEXES
-        for age in AGES
-        for muscle in MUSCLES
-        for weight in WEIGHTS
-    ]
-    return tuple(plain + build)
-
-
-def macro_weights(person: Person) -> dict[str, float]:
-    """Weight of each macro target for a person; linear between MakeHuman's anchors."""
-    race = dict(zip(RACES, person.origin, strict=True))
-    sex = {"female": 1 - person.sex, "male": person.sex}
-    age = _between(person.age, AGES)
-    muscle, weight = _between(person.muscle, MUSCLES), _between(person.weight, WEIGHTS)
-    mixed = {
-        f"macrodetails/{r}-{s}-{a}": race[r] * sex[s] * age[a] for r in RACES for s in SEXES for a in AGES
-    }
-    for s in SEXES:
-        for a in AGES:
-            for m in MUSCLES:
-                for w in WEIGHTS:
-                    mixed[f"macrodetails/universal-{s}-{a}-{m}-{w}"] = sex[s] * age[a] * muscle[m] * weight[w]
-    return mixed
-
-
-def _between(value: float, anchors: Mapping[str, float]) -> dict[str, float]:
-    """Linear interpolation weights of `value` among named anchors in rising order."""
-    names, places = list(anchors), np.array(list(anchors.values()))
-    rows = np.eye(len(names))
-    return {name: float(np.interp(value, places, rows[i])) for i, name in enumerate(names)}
 
 
 @dataclass(frozen=True)
