@@ -18,6 +18,7 @@ from langgraph.runtime import Runtime
 
 from agent.toolbox import Services
 from facegpt_model import layout
+from tools.imagine import keep
 
 
 class KnownHandles(AgentMiddleware[AgentState, Services]):
@@ -47,8 +48,7 @@ class RegisterFaces(AgentMiddleware[AgentState, Services]):
         said = next((str(m.text) for m in reversed(state["messages"]) if isinstance(m, HumanMessage)), "")
         handles = []
         for record in message.additional_kwargs["faces"]:
-            made_by = {"tool": "imagine", "text": said, "understood": str(message.text)}
-            face = runtime.context.workspace.add(layout.from_record(record), made_by=made_by)
+            face = keep(layout.from_record(record), said, str(message.text), runtime.context.workspace)
             runtime.stream_writer({"face": face.handle})
             handles.append(face.handle)
         extra = {key: value for key, value in message.additional_kwargs.items() if key != "faces"}

@@ -1,9 +1,10 @@
 """The three files of one face: face-N.json (its numbers), .png (its picture), .glb (its mesh).
 
 The JSON is the record of layout.py plus `handle`, `parent`, `made_by`, `speculative`,
-`description` (words), `landmarks68` and `landmarks68_neutral` (68 x 3, millimetres, head
-frame: x to the person's left, y up, z out of the face) and `measurements` (name to
-millimetres, neutral face). It is written last: a face exists once its JSON does.
+`description` (words), `understood` (canonical phrases of what was said), `landmarks68` and
+`landmarks68_neutral` (68 x 3, millimetres, head frame: x to the person's left, y up, z out of
+the face) and `measurements` (name to millimetres, neutral face). It is written last: a face
+exists once its JSON does.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ def face_record(face: Face, studio: Studio) -> dict[str, Any]:
         "made_by": face.made_by,
         "speculative": face.speculative,
         "description": in_words(studio.axes, code),
+        "understood": list(face.made_by.get("attributes", ())),
         "measurements": studio.measurements(code),
         "landmarks68": _points(studio, face.estimate, expression=True),
         "landmarks68_neutral": _points(studio, face.estimate, expression=False),

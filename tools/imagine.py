@@ -1,18 +1,25 @@
 """Imagine: words to a face, outside any conversation.
 
-The face is speculative: it shows what was said and, where nothing was said, the average.
+The face is speculative: it shows what was said and, where nothing was said, the average
+(of hair: what is usual, see unsaid.py).
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from pydantic import BaseModel, Field
 
+from facegpt_model.face import FaceEstimate
+from facegpt_model.semantics.words import parse
 from facegpt_model.serving.backend import Backend
+from facegpt_model.vlm.tokens import FACE
 from tools.errors import ToolError
+from tools.face_files import Face
 from tools.outcome import Outcome
+from tools.unsaid import with_hair
 from tools.workspace import Workspace
 
 MAX_TEXT = 4000  # characters of one description
@@ -39,6 +46,20 @@ def checked_text(text: str) -> str:
     return stripped
 
 
+def keep(face: FaceEstimate, text: str, said: str, workspace: Workspace) -> Face:
+    """Put a face the model spoke into the workspace: the user's text, the model's answer, what was assumed.
+
+    made_by["understood"] is the answer, made_by["attributes"] its canonical phrases.
+    """
+    dressed, assumed = with_hair(face, said)
+    statement = parse(said.replace(FACE, "").strip())
+    made_by: dict[str, Any] = {"tool": "imagine", "text": text, "understood": said}
+    made_by["attributes"] = list(statement.phrases) if statement else []
+    if assumed:
+        made_by["assumed"] = assumed
+    return workspace.add(dressed, made_by=made_by)
+
+
 def imagine(request: ImagineRequest, workspace: Workspace, backend: Backend) -> Outcome:
     """Let the language model make a face of the text; returns its handle and the model's own words."""
     text = checked_text(request.text)
@@ -47,8 +68,9 @@ def imagine(request: ImagineRequest, workspace: Workspace, backend: Backend) -> 
     reply = backend.imagine(text)
     if not reply.faces:
         raise ToolError("the model made no face of this text; describe what the face looks like")
-    made_by = {"tool": "imagine", "text": text, "understood": reply.text}
-    made = [workspace.add(replace(face, seed=request.seed), made_by=made_by) for face in reply.faces]
+    made = [keep(replace(face, seed=request.seed), text, reply.text, workspace) for face in reply.faces]
     handles = tuple(face.handle for face in made)
-    text = f"{', '.join(handles)}: {reply.text} (speculative: made from words, {made[-1].estimate.model})"
+    assumed = made[-1].made_by.get("assumed")
+    note = f"{made[-1].estimate.model}; drawn with {assumed}" if assumed else made[-1].estimate.model
+    text = f"{', '.join(handles)}: {reply.text} (speculative: made from words, {note})"
     return Outcome(text, handles, tuple(name for handle in handles for name in workspace.files(handle)))

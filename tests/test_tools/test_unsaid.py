@@ -1,0 +1,46 @@
+"""Hair of a person whose hair nobody mentioned."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from facegpt_model.appearance.parameters import Appearance, Glasses, Hair
+from facegpt_model.face import FaceEstimate
+from tools.studio import open_studio
+from tools.unsaid import with_hair
+
+
+def spoken(appearance: Appearance | None = None) -> FaceEstimate:
+    axes = open_studio().axes
+    code = axes.code({"nose width": 0.5})
+    if appearance is not None:
+        code = replace(code, appearance=appearance.row())
+    return FaceEstimate(code, None, "text:x", "m@1")
+
+
+def test_hair_comes_with_sex_and_age_and_is_told() -> None:
+    woman, told = with_hair(spoken(), "A woman of about 30 with a broad nose. <FACE>")
+    man, _ = with_hair(spoken(), "A man with a broad nose. <FACE>")
+    assert "long hair" in told and "not described" in told
+    lengths = [Appearance.of(face.code.appearance[0]).hair.length for face in (woman, man)]
+    assert lengths[0] > lengths[1] > 0.1
+    old, _ = with_hair(spoken(), "A man of about 70. <FACE>")
+    assert Appearance.of(old.code.appearance[0]).hair.receding > 0
+
+
+def test_what_was_said_stays() -> None:
+    said = spoken(Appearance(Hair(length=0.3), glasses=Glasses(worn=1.0)))
+    kept, told = with_hair(said, "A woman with short hair and glasses. <FACE>")
+    assert kept is said and told == ""
+    bald, told = with_hair(said, "A man with a bald head. <FACE>")
+    assert bald is said and told == ""
+    dressed, _ = with_hair(spoken(Appearance(glasses=Glasses(worn=1.0))), "A woman with glasses. <FACE>")
+    assert Appearance.of(dressed.code.appearance[0]).glasses.worn == 1.0
+    assert torch.equal(dressed.code.identity, said.code.identity)
+
+
+def test_a_sentence_that_is_not_canonical_changes_nothing() -> None:
+    said = spoken()
+    assert with_hair(said, "Hello there.") == (said, "")

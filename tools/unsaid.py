@@ -1,0 +1,53 @@
+"""What was not said but has to be drawn: a witness who says nothing of hair means no shaved head.
+
+The one guess the house makes about a face from words. It is a rule, not learned; the record
+of the face says so (`made_by["assumed"]`), and any word about hair replaces it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from facegpt_model.appearance.parameters import Appearance, Hair
+from facegpt_model.face import FaceEstimate
+from facegpt_model.semantics.axes import phrase_table
+from facegpt_model.semantics.words import Statement, parse
+from facegpt_model.vlm.tokens import FACE
+
+OLD = 60  # years
+ABOUT_HAIR = frozenset(
+    ("baldness", "hair length", "hair wave", "hair volume", "fringe", "parting", "swept-back hair",
+     "tied-back hair", "receding hairline", "shaved sides")
+)  # fmt: skip
+
+
+def with_hair(estimate: FaceEstimate, understood: str) -> tuple[FaceEstimate, str]:
+    """The face with hair as people of that sex and age often wear it, and what was assumed.
+
+    understood: the model's canonical sentence. Returns the same estimate and "" when hair was
+    mentioned, the sentence cannot be read, or the head model carries no hair.
+    """
+    statement = parse(understood.replace(FACE, "").strip())
+    code = estimate.code
+    if statement is None or not code.appearance.shape[1]:
+        return estimate, ""
+    if any(
+        phrase_table()[phrase][0] in ABOUT_HAIR for phrase in statement.phrases if phrase in phrase_table()
+    ):
+        return estimate, ""
+    worn = Appearance.of(code.appearance[0])
+    hair, words = usual_hair(statement)
+    dressed = replace(code, appearance=replace(worn, hair=hair).row().to(code.appearance))
+    return replace(estimate, code=dressed), f"{words}, as hair was not described"
+
+
+def usual_hair(statement: Statement) -> tuple[Hair, str]:
+    """Hair of a person of that sex and age, and what it is in words."""
+    old = statement.age is not None and statement.age >= OLD
+    if statement.sex == "woman":
+        if old:
+            return Hair(length=0.42, wave=0.3, parting=0.4, volume=0.2), "short wavy hair"
+        return Hair(length=0.8, wave=0.2, parting=0.3), "long hair"
+    if old:
+        return Hair(length=0.2, parting=0.5, receding=0.45), "short hair"
+    return Hair(length=0.28, parting=0.5, volume=0.1), "short hair"
