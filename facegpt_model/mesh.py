@@ -17,9 +17,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from facegpt_model.appearance.painting import worn_texture
 from facegpt_model.face import FaceCode
 from facegpt_model.morphable.base import MorphableModel
-from facegpt_model.rendering.surface import TexturedModel
+from facegpt_model.morphable.textured import TexturedModel
 from facegpt_model.rendering.topology import vertex_normals
 
 PAINT_SIZE = 1024
@@ -178,7 +179,7 @@ def mesh_of(model: MorphableModel, code: FaceCode) -> Mesh:
 
 
 def _paint(model: TexturedModel, code: FaceCode) -> Paint:
-    colour = model.texture(code, PAINT_SIZE)[0].float().numpy()
+    colour = worn_texture(model, code, PAINT_SIZE)
     return Paint(
         uv=model.uv.float().numpy(),
         triangles_uv=model.triangles_uv.numpy().astype(np.int64),

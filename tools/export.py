@@ -13,6 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from facegpt_model.appearance.worn import worn_meshes
 from facegpt_model.face import FaceEstimate
 from facegpt_model.gltf import glb_bytes
 from facegpt_model.mesh import Mesh, mesh_of
@@ -93,14 +94,15 @@ def export_to(
         return Written((path,), "picture of 512 pixels")
     options = options or GlbOptions(axes=SHAPE_AXES if suffix == "glb" else ())
     mesh = _mesh(estimate, studio, options.axes)
+    worn = worn_meshes(studio.head, estimate.code)
     if suffix == "glb":
-        contents = {path.name: glb_bytes(mesh, quantised=options.quantised)}
+        contents = {path.name: glb_bytes(mesh, worn, quantised=options.quantised)}
         about = f"{len(mesh.morph_targets)} named morph targets"
     elif suffix == "obj":
-        contents = obj_files(mesh, path.name)
+        contents = obj_files(mesh, path.name, worn)
         about = "mesh in millimetres"
     else:
-        contents = {path.name: ply_bytes(mesh)}
+        contents = {path.name: ply_bytes(mesh, worn)}
         about = "mesh in millimetres"
     for name, content in contents.items():
         write_bytes(path.with_name(name), content)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from facegpt_model import gltf, layout, mesh
+from facegpt_model.appearance.worn import worn_meshes
 from facegpt_model.face import FaceEstimate
 from facegpt_model.rendering.still import render_still
 from tools.errors import ToolError
@@ -47,7 +48,8 @@ def write_face(folder: Path, face: Face, studio: Studio) -> dict[str, Any]:
     picture = render_still(studio.head, face.estimate.code, size=PICTURE_SIZE)
     write_through(folder / f"{face.handle}.png", picture.save)
     surface = mesh.mesh_of(studio.head, face.estimate.code)
-    write_through(folder / f"{face.handle}.glb", lambda path: gltf.write_glb(surface, path))
+    worn = worn_meshes(studio.head, face.estimate.code)
+    write_through(folder / f"{face.handle}.glb", lambda path: gltf.write_glb(surface, path, worn))
     write_text(folder / f"{face.handle}.json", layout.dumps(record))
     return record
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from facegpt_model.face import FaceCode
 from facegpt_model.morphable.base import MorphableModel
-from facegpt_model.rendering.surface import TexturedModel
+from facegpt_model.morphable.textured import TexturedModel
 
 SOFT_MM = 8.0  # width of the transition
 

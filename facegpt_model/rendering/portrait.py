@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from facegpt_model.mesh import srgb
 from facegpt_model.rendering.cameras import NEAR_MM, portrait_view, rotation_matrix
+from facegpt_model.rendering.hair_pass import hair_in_place
 from facegpt_model.rendering.occlusion import parallel_view, shadow_map
 from facegpt_model.rendering.scattering import scatter
 from facegpt_model.rendering.skin_shading import KEY, shade
@@ -26,6 +27,7 @@ SHADOW_SIZE = 1024
 GRAIN_SIZE = 256
 EXPOSURE, MIDDLE_SKIN = 1.08, 0.28  # brightness factor, and the skin's albedo for which it holds
 BUST_MM, BUST_FADE = (122.0, 163.0), 0.78  # half axes of the ellipse the bust ends on; start of its fading
+HAIR_FADE_MM = (118.0, 163.0)  # below the middle: where long hair starts to fade, and is gone
 SHOULDER = 0.55  # linear brightness above which highlights are compressed
 
 
@@ -50,6 +52,11 @@ def draw_portrait(
         np.column_stack([screen[:, :2], 1 / screen[:, 2]]), surface.triangles, pixels, pixels
     )
     lamp = parallel_view(positions, np.array(KEY), SHADOW_SIZE)
+    shadow = shadow_map(positions, surface.triangles, lamp)
+    hair = hair_in_place(surface.strands, rotation, translation, lamp, shadow)
+    occlusion = (
+        surface.occlusion if hair is None else surface.occlusion * hair.on_skin(positions + 3 * normals)
+    )
     eyes = np.hstack([surface.eyes[:, :3] @ rotation.T + translation, surface.eyes[:, 3:] @ rotation.T])
     diffuse, albedo, specular = (np.zeros((pixels, pixels, 3), np.float32) for _ in range(3))
     shade(
@@ -62,7 +69,7 @@ def draw_portrait(
         surface.rest,
         rotation.astype(np.float32),
         lamp.points(positions),
-        surface.occlusion,
+        occlusion,
         surface.colours,
         surface.triangles,
         surface.material,
@@ -70,7 +77,7 @@ def draw_portrait(
         surface.texture,
         _grain(),
         eyes.astype(np.float32),
-        shadow_map(positions, surface.triangles, lamp),
+        shadow,
         2 * lamp.radius / SHADOW_SIZE,
         diffuse,
         albedo,
@@ -82,9 +89,17 @@ def draw_portrait(
     scale = focal / float(np.median(depth_map[hit])) if hit.any() else 1.0
     spread = scatter(scatter(diffuse, depth_map, skin, scale, True), depth_map, skin, scale, False)
     light = np.where(skin[..., None], 0.35 * diffuse + 0.65 * spread, diffuse)
-    colour = np.zeros_like(albedo)
-    colour[hit] = tone((albedo[hit] * light[hit] + specular[hit]) * _exposure(albedo[skin]))
-    cover = (hit * _vignette(pixels, focal))[..., None]
+    colour, exposure = np.zeros_like(albedo), _exposure(albedo[skin])
+    shown = hit.astype(np.float32)
+    if hair is None:
+        colour[hit] = tone((albedo[hit] * light[hit] + specular[hit]) * exposure)
+    else:
+        colour[hit] = albedo[hit] * light[hit] + specular[hit]
+        shown = shown * _vignette(pixels, focal)
+        colour, shown = hair.over(colour, shown, nearest, focal)
+        colour = tone(colour * exposure).astype(np.float32)
+        shown = shown * _hair_fade(pixels, focal)
+    cover = (shown * _vignette(pixels, focal) if hair is None else shown)[..., None]
     blocks = (
         np.concatenate([colour * cover, cover], axis=2)
         .reshape(size, samples, size, samples, 4)
@@ -102,6 +117,13 @@ def _vignette(pixels: int, focal: float) -> Array:
     outside = np.clip((reach - BUST_FADE) / (1 - BUST_FADE), 0, 1)
     fade = 1 - outside * outside * (3 - 2 * outside)
     return np.where(axis[:, None] > 0, fade, 1).astype(np.float32)
+
+
+def _hair_fade(pixels: int, focal: float) -> Array:
+    """(P, 1) opacity that lets long hair fade out towards the picture's lower edge."""
+    below = (np.arange(pixels) + 0.5 - pixels / 2) * (DISTANCE_MM / focal)
+    outside = np.clip((below - HAIR_FADE_MM[0]) / (HAIR_FADE_MM[1] - HAIR_FADE_MM[0]), 0, 1)
+    return (1 - outside * outside * (3 - 2 * outside)).astype(np.float32)[:, None]
 
 
 def _exposure(skin: Array) -> float:

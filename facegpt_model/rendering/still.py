@@ -18,11 +18,12 @@ from torch import Tensor
 from facegpt_model.face import FaceCode, View
 from facegpt_model.mesh import srgb
 from facegpt_model.morphable.base import MorphableModel
+from facegpt_model.morphable.textured import TexturedModel
 from facegpt_model.rendering.deferred import interpolate, render
 from facegpt_model.rendering.face_area import face_area
 from facegpt_model.rendering.lighting import Y0, sh_basis
 from facegpt_model.rendering.portrait import draw_portrait
-from facegpt_model.rendering.surface import TexturedModel, surface_of
+from facegpt_model.rendering.surface import surface_of
 
 TEXTURE_SIZE = 1024
 OVERLAY_SIDE = 1024  # longest side, in pixels, at which a face over a photo is drawn
@@ -39,7 +40,7 @@ def render_still(
     size: int = 512,
     background: str | tuple[int, int, int] | None = None,
 ) -> Image.Image:
-    """Square RGBA portrait of one face; the same input gives the same bytes.
+    """Square RGBA portrait of one face with the hair it wears; the same input gives the same bytes.
 
     yaw_deg: positive turns the nose to the person's left (image right); pitch_deg: positive
     raises the chin; size: pixels. background: None for transparent, "studio" for a neutral

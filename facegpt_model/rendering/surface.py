@@ -6,16 +6,18 @@ Everything is numpy, in the head frame and in millimetres, and does not depend o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from facegpt_model.appearance.on_head import worn_strands
+from facegpt_model.appearance.painting import worn_texture
+from facegpt_model.appearance.strand import Strands
 from facegpt_model.face import FaceCode
 from facegpt_model.morphable.base import MorphableModel
+from facegpt_model.morphable.textured import TexturedModel
 from facegpt_model.rendering.occlusion import ambient_occlusion
 from facegpt_model.rendering.subdivision import fine_attributes, fine_corners, subdivide
 from facegpt_model.rendering.topology import vertex_normals
@@ -41,27 +43,6 @@ GLOSS = {
 _GLOSS_MAPS: WeakKeyDictionary[object, dict[int, Array]] = WeakKeyDictionary()
 
 
-@runtime_checkable
-class TexturedModel(MorphableModel, Protocol):
-    """A head that also paints its colours over a texture atlas, region by region.
-
-    uv: (U, 2) in [0, 1], v up; triangles_uv: (T, 3); region_weights: (V, R) in [0, 1]
-    """
-
-    uv: Tensor
-    triangles_uv: Tensor
-    region_names: tuple[str, ...]
-    region_weights: Tensor
-
-    def texture(self, code: FaceCode, size: int) -> Tensor:
-        """(B, size, size, 3) linear RGB, row 0 at v = 1."""
-        ...
-
-    def masks(self, size: int) -> Tensor:
-        """(R, size, size) weights of the regions in [0, 1]."""
-        ...
-
-
 @dataclass(frozen=True)
 class Surface:
     """One face, ready to be drawn from anywhere.
@@ -72,6 +53,7 @@ class Surface:
     corner_uv: (T, 3, 2), u right and v up; texture: (S, S, 4) linear RGB and gloss, row 0 at
     v = 1; a texture of size 0 means that the vertex colours hold
     eyes: (K, 6) centre of each eyeball and unit direction of its gaze
+    strands: hair of scalp and face, drawn beside the mesh
     """
 
     vertices: Array
@@ -84,6 +66,7 @@ class Surface:
     corner_uv: Array
     texture: Array
     eyes: Array
+    strands: tuple[Strands, ...] = ()
 
 
 def surface_of(model: MorphableModel, code: FaceCode, texture_size: int) -> Surface:
@@ -101,7 +84,7 @@ def surface_of(model: MorphableModel, code: FaceCode, texture_size: int) -> Surf
         texture = np.zeros((0, 0, 4), np.float32)
         corner_uv = np.zeros((len(model.triangles), 3, 2), np.float32)
         if isinstance(model, TexturedModel):
-            colour = model.texture(code, texture_size)[0].float().numpy()
+            colour = worn_texture(model, code, texture_size)
             texture = np.ascontiguousarray(np.concatenate([colour, _gloss(model, texture_size)], axis=2))
             corner_uv = model.uv.float().numpy()[model.triangles_uv.numpy()]
     vertices, triangles = coarse[0].numpy(), model.triangles.numpy()
@@ -121,6 +104,7 @@ def surface_of(model: MorphableModel, code: FaceCode, texture_size: int) -> Surf
         corner_uv=fine_corners(corner_uv),
         texture=texture,
         eyes=eyes,
+        strands=worn_strands(model, code),
     )
 
 

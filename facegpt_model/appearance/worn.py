@@ -1,0 +1,27 @@
+"""What a face wears, as meshes: from the numbers of its appearance to things that fit this head."""
+
+from __future__ import annotations
+
+from facegpt_model.appearance.hair_meshes import hair_meshes
+from facegpt_model.appearance.head_space import has_scalp
+from facegpt_model.appearance.parameters import Appearance
+from facegpt_model.face import FaceCode
+from facegpt_model.mesh import NamedMesh
+from facegpt_model.morphable.base import MorphableModel
+from facegpt_model.morphable.textured import TexturedModel
+
+
+def worn_meshes(model: MorphableModel, code: FaceCode) -> tuple[NamedMesh, ...]:
+    """Everything one face wears; nothing for a code without appearance. Names are unique.
+
+    Hair needs a model that paints a scalp. Raises ValueError unless the code holds exactly
+    one face.
+    """
+    if code.batch_size != 1:
+        raise ValueError(
+            f"things are worn by one face, but the code holds {code.batch_size}; take code[index]"
+        )
+    appearance = Appearance.of(code.appearance[0])
+    if isinstance(model, TexturedModel) and has_scalp(model):
+        return hair_meshes(model, code, appearance)
+    return ()
