@@ -40,7 +40,7 @@ def scalp_strands(model: TexturedModel, code: FaceCode, hair: Hair) -> Strands |
     space = head_space(model)
     random = np.random.default_rng(11)
     roots = _rooted(space, hair, cover)
-    points, side = _grown(space, hair, roots)
+    points, roots, side = _grown(space, hair, roots)
     points = _waved(hair, roots, points, side, random)
     points = placed(model, code, roots, points, FOLLOW_MM)
     lock = locks_of(roots.place, side, CARDS if hair.wave <= 0.5 else CURLS, random)
@@ -70,8 +70,8 @@ def _rooted(space: HeadSpace, hair: Hair, cover: float) -> Roots:
     return roots[np.random.default_rng(22).random(len(roots)) < keep]
 
 
-def _grown(space: HeadSpace, hair: Hair, roots: Roots) -> tuple[Array, NDArray[np.int64]]:
-    """Strands around the mean head, and the side of the parting each is on (2: fringe)."""
+def _grown(space: HeadSpace, hair: Hair, roots: Roots) -> tuple[Array, Roots, NDArray[np.int64]]:
+    """Strands around the mean head, their roots, and the side of the parting each is on (2: fringe)."""
     random = np.random.default_rng(23)
     steps = 12 if hair.length < 0.34 else 22
     if hair.wave > 0.5:
@@ -90,6 +90,8 @@ def _grown(space: HeadSpace, hair: Hair, roots: Roots) -> tuple[Array, NDArray[n
         tie=TIE.astype(np.float32),
         tail=tail.astype(np.float32),
     )
+    loose = styles.over_the_face(points) & (styles.fringe_share(hair, roots.place) < 0.5)
+    roots, points = roots[~loose], points[~loose]
     side = styles.part_side(hair, roots.place)[0].astype(np.int64)
     side[styles.fringe_share(hair, roots.place) > 0.5] = 2
     if hair.length < 0.2 or hair.swept_back > 0.6:
@@ -100,10 +102,10 @@ def _grown(space: HeadSpace, hair: Hair, roots: Roots) -> tuple[Array, NDArray[n
     points = gather(points, wisps, 0.35 * strength, 0.6)
     points = gather(points, locks, strength, 0.5)
     stray = random.random(len(roots)) < 0.04
-    reach = np.minimum(0.07 * styles.length_mm(hair), 9.0)
+    reach = np.minimum(0.06 * styles.length_mm(hair), 5.0)
     wander = smooth_noise(roots.place, 3.0, 51, 3) * reach * stray[:, None]
     t = np.linspace(0, 1, points.shape[1])[None, :, None] ** 1.5
-    return (points + wander[:, None, :] * t).astype(np.float32), side
+    return (points + wander[:, None, :] * t).astype(np.float32), roots, side
 
 
 def _waved(
@@ -183,6 +185,6 @@ def strand_colours(
 
 def _scattering(paint: Array) -> Array:
     """Colour of single hairs that, lying together, look as light as the paint; lighter than it."""
-    lighter = 1 - (1 - np.minimum(paint, 0.9)) ** 2.1
+    lighter = 1 - (1 - np.minimum(paint, 0.9)) ** 2.4
     grey = lighter @ np.array([0.2126, 0.7152, 0.0722])
-    return np.clip(grey + (lighter - grey) * 1.3, 0.002, 0.95)
+    return np.clip((grey + (lighter - grey) * 1.2) * [1.07, 1.0, 0.92], 0.002, 0.95)

@@ -8,6 +8,7 @@ y = 128, z = -135; ears about |x| = 80, y = 0 to 40, z = -90).
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facegpt_model.appearance.head_space import Array
 from facegpt_model.appearance.parameters import Hair
@@ -76,7 +77,7 @@ def kept(hair: Hair, place: Array) -> Array:
 def part_line(hair: Hair) -> Array:
     """(M, 3) the line hair falls away from: from the hairline over the top to the crown."""
     t = np.linspace(0, 1, 24)
-    x = 46 * hair.parting * (1 - 0.55 * t**2) + CROWN[0] * t
+    x = 56 * hair.parting * (1 - 0.55 * t**2) + CROWN[0] * t
     z = -14 + (CROWN[2] + 14) * t
     y = np.interp(t, [0, 0.25, 0.5, 0.75, 1], [112, 131, 140, 140, CROWN[1] + 4]) - 0.006 * x**2
     return np.stack([x, y, z], axis=1)
@@ -85,9 +86,8 @@ def part_line(hair: Hair) -> Array:
 def part_side(hair: Hair, place: Array) -> tuple[Array, Array]:
     """For each place: -1 or 1, the side of the parting it lies on; and the vector away from it."""
     line = part_line(hair)
-    apart = place[:, None, :] - line[None]
-    nearest = np.linalg.norm(apart, axis=2).argmin(axis=1)
-    away = apart[np.arange(len(place)), nearest]
+    nearest = ((place**2).sum(axis=1)[:, None] - 2 * place @ line.T + (line**2).sum(axis=1)).argmin(axis=1)
+    away = place - line[nearest]
     side = np.where(place[:, 0] >= line[nearest, 0], 1.0, -1.0)
     return side, away
 
@@ -146,6 +146,13 @@ def fringe_share(hair: Hair, place: Array) -> Array:
     return (inside * high > chance).astype(np.float32)
 
 
+def over_the_face(points: Array) -> NDArray[np.bool_]:
+    """(N,) strands that cross what hair beside the face should leave free."""
+    x, y, z = np.abs(points[..., 0]), points[..., 1], points[..., 2]
+    half = np.interp(-y, -CURTAIN_LINE[:, 0], CURTAIN_LINE[:, 1]) - 7
+    return np.asarray(((x < half) & (y < 86) & (z > -52)).any(axis=1))
+
+
 def rules(hair: Hair, roots: Roots, random: np.random.Generator) -> Array:
     """(N, RULES) how each hair grows, see strands.grow."""
     place, count = roots.place, len(roots)
@@ -166,8 +173,8 @@ def rules(hair: Hair, roots: Roots, random: np.random.Generator) -> Array:
     vary = random.uniform(0.86, 1.08, count)
     table[:, LENGTH] = np.maximum(length * sides * edge * nape * vary, 3.0)
     front = smoothstep(70, 30, around(place)) * top
-    lift = 0.30 + 0.24 * cropped + 0.14 * hair.volume + 0.10 * short * top * (1 - cropped)
-    lift = lift + (0.12 + 0.2 * hair.swept_back) * short * front * (1 - cropped)
+    lift = 0.30 + 0.24 * cropped + 0.14 * hair.volume + 0.05 * short * top * (1 - cropped)
+    lift = lift + (0.08 + 0.24 * hair.swept_back) * short * front * (1 - cropped)
     lift = lift * (1 - 0.45 * short * (1 - top)) * (1 - 0.7 * combed)
     curly = curled(hair)
     table[:, LIFT] = np.clip(lift + (0.95 - lift) * curly + random.normal(0, 0.05, count), 0.05, 0.95)

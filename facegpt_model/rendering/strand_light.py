@@ -193,7 +193,7 @@ def _shade(
     for i in range(count):
         cr, cg, cb = colour[i, 0], colour[i, 1], colour[i, 2]
         grey = 0.3 * cr + 0.5 * cg + 0.2 * cb
-        clear = 1.0 - 0.72 * min(math.sqrt(grey) * 1.25, 1.0)  # light hair passes light on
+        clear = 1.0 - 0.80 * min(math.sqrt(grey) * 1.25, 1.0)  # light hair passes light on
         for k in range(steps):
             t = k / (steps - 1)
             before, after = max(k - 1, 0), min(k + 1, steps - 1)
