@@ -29,6 +29,7 @@ STRANDS = 15000
 CARDS, CURLS = 1300, 720  # locks that files show as strips
 LEAST_COVER = 0.12  # of the scalp's paint; a barer head grows no hair
 FOLLOW_MM = 30.0  # how far along the hair of the scalp an expression is felt
+BUN_MM = 14.0, 15.0  # radius of a bun's ring and of its roll
 TIE = np.array([0.0, 62.0, -196.0])
 
 
@@ -79,7 +80,7 @@ def _grown(space: HeadSpace, hair: Hair, roots: Roots) -> tuple[Array, Roots, ND
     rule = styles.rules(hair, roots, random)
     flow = styles.flow(hair, roots, random)
     tail = np.array([0.0, 0.25, -1.0]) + random.normal(0, 0.22, (len(roots), 3))
-    points, _ = grow(
+    points, met = grow(
         space,
         roots,
         flow,
@@ -90,6 +91,8 @@ def _grown(space: HeadSpace, hair: Hair, roots: Roots) -> tuple[Array, Roots, ND
         tie=TIE.astype(np.float32),
         tail=tail.astype(np.float32),
     )
+    if styles.in_bun(hair):
+        points = _wound(points, met, random)
     loose = styles.over_the_face(points) & (styles.fringe_share(hair, roots.place) < 0.5)
     roots, points = roots[~loose], points[~loose]
     side = styles.part_side(hair, roots.place)[0].astype(np.int64)
@@ -106,6 +109,24 @@ def _grown(space: HeadSpace, hair: Hair, roots: Roots) -> tuple[Array, Roots, ND
     wander = smooth_noise(roots.place, 3.0, 51, 3) * reach * stray[:, None]
     t = np.linspace(0, 1, points.shape[1])[None, :, None] ** 1.5
     return (points + wander[:, None, :] * t).astype(np.float32), roots, side
+
+
+def _wound(points: Array, met: NDArray[np.int64], random: np.random.Generator) -> Array:
+    """What tied strands have left after the tie, wound around it as a bun; others keep still."""
+    count, steps, _ = points.shape
+    left = np.arange(steps)[None] - met[:, None]
+    u = np.clip(left / np.maximum(steps - 1 - met, 1)[:, None], 0, 1)
+    turn = 2 * np.pi * (random.random((count, 1)) + 0.9 * u)
+    twist = 2 * np.pi * (random.random((count, 1)) + 0.35 * u)
+    thick = BUN_MM[1] * np.sqrt(random.uniform(0.45, 1, (count, 1)))
+    reach = BUN_MM[0] + thick * np.cos(twist)
+    out = np.array([0.0, 0.28, -0.96])
+    first, second = np.array([1.0, 0, 0]), np.array([0, 0.96, 0.28])
+    centre = TIE + 13 * out
+    bun = centre + (reach * np.cos(turn))[..., None] * first + (reach * np.sin(turn))[..., None] * second
+    bun = bun + (0.85 * thick * np.sin(twist))[..., None] * out
+    blend = np.clip((left - 0) / 3.0, 0, 1) * (met >= 0)[:, None]
+    return (points + blend[..., None] * (bun - points)).astype(np.float32)
 
 
 def _waved(

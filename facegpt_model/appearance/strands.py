@@ -212,7 +212,7 @@ def grow(
     tie: Array | None = None,
     tail: Array | None = None,
 ) -> tuple[Array, Ints]:
-    """(N, points, 3) strands, and at which of their steps tied ones meet the tie, -1 for never.
+    """(N, points, 3) strands, and at which of their points tied ones meet the tie, -1 for never.
 
     flow: (N, 3) direction along the skin at the root; rules: (N, RULES) by the names above:
     LENGTH mm; LIFT 0 lying to 1 upright; GRAVITY_PULL and CLING turns per mm; CLEARANCE mm
@@ -237,7 +237,7 @@ def grow(
         out,
         reached,
     )
-    return out, reached
+    return out, np.where(reached >= 0, reached * (points - 1) // steps, -1)
 
 
 def along_skin(direction: Array, normal: Array) -> Array:

@@ -135,6 +135,11 @@ def length_mm(hair: Hair) -> float:
     return straight * (1 - 0.74 * curled(hair)) + 6 * curled(hair)
 
 
+def in_bun(hair: Hair) -> bool:
+    """Tied hair too short to hang is wound into a bun."""
+    return hair.tied > 0.3 and hair.length < 0.55
+
+
 def fringe_share(hair: Hair, place: Array) -> Array:
     """(N,) 1 where a hair belongs to the fringe, else 0; the border between them is ragged."""
     if hair.fringe <= 0.05:
@@ -208,4 +213,7 @@ def rules(hair: Hair, roots: Roots, random: np.random.Generator) -> Array:
         table[gathered, CLEARANCE] = 1.2 + (2.2 + 2.0 * max(hair.volume, 0)) * layer[gathered]
         table[gathered, RISE] = 14.0
         table[gathered, LENGTH] = max(length, 150.0) + 120.0
+        if in_bun(hair):
+            table[gathered, LENGTH] = 330.0
+            table[gathered, CUT] = -400
     return table
