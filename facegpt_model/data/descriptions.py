@@ -16,6 +16,7 @@ from functools import lru_cache
 from importlib import resources
 from typing import Literal
 
+from facegpt_model.data.habits import EXCLUSIVE, PRONOUNS, SELF_CORRECTIONS, TAKEN_BACK, aside, end_weight
 from facegpt_model.semantics.axes import Axis, axis_list
 from facegpt_model.semantics.words import SEX_VALUE, Degree, End, Statement, age_value
 
@@ -26,7 +27,6 @@ SEX_WORDS = {
     "woman": ("woman", "woman", "woman", "lady", "female", "girl", "gal"),
     "person": ("person", "person", "someone", "individual", "face"),
 }
-PRONOUNS = {"man": ("he", "him", "his"), "woman": ("she", "her", "her"), "person": ("they", "them", "their")}
 DEGREE_WORDS = {
     Degree.SLIGHT: ("slightly", "a bit", "a little", "somewhat", "kind of"),
     Degree.PLAIN: ("", "", "", "", "quite", "fairly", "rather", "pretty"),
@@ -52,89 +52,6 @@ NUMBER_WORDS = {
     80: "eighty",
 }
 CANONICAL_SHARE = 0.18  # witnesses who happen to use the canonical words themselves
-OFTEN, SELDOM = 3.0, 0.4
-OFTEN_SAID = frozenset(
-    ("weight", "face width", "face length", "round face", "face fullness", "eye size", "eye spacing", "eye colour",
-     "nose width", "nose length", "nose size", "nose bridge", "mouth width", "lip fullness", "chin prominence",
-     "jaw strength", "cheekbones", "brow thickness", "skin tone", "hair colour", "grey hair", "hair length", "hair wave",
-     "baldness", "beard", "moustache", "stubble", "glasses", "smile", "anger", "wrinkles", "freckles")
-)  # fmt: skip
-SELDOM_SAID = frozenset(
-    ("columella", "nose wings", "nose root", "nostril show", "ear tilt", "ear shape", "ear position", "nape",
-     "back of the head", "head depth", "midface", "temples", "jaw depth", "upper lip width", "lower lip width",
-     "upper lip middle", "mouth height", "mouth shift", "tear troughs", "eyelid crease", "diamond face", "forehead curve")
-)  # fmt: skip
-SELF_CORRECTIONS = 0.04  # share of noun phrases
-_TAKEN_BACK = (" - no, ", ", no wait, ", ", sorry, I mean ", "... no, actually ", ", or rather ", ", no, ")
-ASIDES = 0.12  # share of statements
-_ASIDES = (
-    "it was getting dark", "I only saw {him} for a second", "{he} was about six foot tall", "{he} wore a blue jacket",
-    "{he} ran off towards the station", "it happened on Monday", "I was on my way to work", "{he} had a dog with {him}",
-    "{he} drove a white van", "it was raining", "I was standing across the street", "I could not see {his} hands",
-    "{he} was carrying a rucksack", "I think {he} spoke with an accent", "{he} was of medium height",
-    "there was another person with {him}", "I would know {him} again", "that is all I remember", "I was quite scared",
-    "{he} had white trainers on", "{he} smelled of smoke", "I am fairly sure about that", "my friend saw it too",
-    "{he} was in a hurry", "the light was bad", "{he} asked me for the time", "this was outside the bank",
-    "{he} had {his} hood down", "I saw the face from the side", "it was over in a moment", "{he} was quite short",
-    "I did not notice the ears", "I cannot say anything about the mouth", "the nose was nothing special",
-    "I do not remember the eyes", "no idea about the chin", "the rest was quite ordinary",
-)  # fmt: skip
-EXCLUSIVE = (  # at most one axis of each group is said of a person
-    {"african appearance", "east asian appearance", "european appearance"},
-    {
-        "round face",
-        "oval face",
-        "square face",
-        "heart-shaped face",
-        "pear-shaped face",
-        "diamond face",
-        "rectangular face",
-        "face width",
-        "face length",
-    },
-    {"eye colour", "green eyes"},
-    {"hair colour", "red hair", "grey hair", "baldness"},
-    {"baldness", "hair length", "tied-back hair", "shaved sides"},
-    {"baldness", "hair wave", "fringe", "parting"},
-    {"baldness", "hair volume", "swept-back hair"},
-    {"fringe", "swept-back hair", "tied-back hair"},
-    {"beard", "goatee", "stubble"},
-    {"moustache", "beard"},
-    {"glasses", "round glasses", "thick-rimmed glasses", "sunglasses"},
-    {"mole on the left cheek", "mole above the lip"},
-    {"mole on the right cheek", "mole on the chin"},
-    {
-        "scar on the left cheek",
-        "scar on the right cheek",
-        "scar on the forehead",
-        "scar through the eyebrow",
-        "scar on the chin",
-    },
-    {
-        "smile",
-        "frown",
-        "anger",
-        "surprise",
-        "open mouth",
-        "pursed lips",
-        "disgust",
-        "fear",
-        "smirk",
-        "puffed cheeks",
-    },
-    {"raised brow", "anger", "surprise", "fear", "disgust"},
-    {"wink", "closed eyes", "squint", "surprise", "fear", "smirk"},
-    {"lip fullness", "upper lip"},
-    {"lip fullness", "lower lip"},
-    {"cheekbones", "cheek height"},
-    {"weight", "muscle", "health"},
-    {"age", "maturity"},
-    {"nose projection", "nose flattening", "nose bend"},
-    {"nose width", "nose size"},
-    {"weight", "face fullness", "cheek fullness"},
-    {"skin tone", "african appearance"},
-    {"closed eyes", "squint", "surprise", "eye opening"},
-)
 OPENINGS = (
     "", "", "", "", "I saw ", "It was ", "The suspect was ", "Draw ", "Show me ", "Make ", "Imagine ", "Please draw ",
     "Can you make ", "I'd like a face of ", "Picture ", "The person I saw was ", "Generate ", "We are looking for ",
@@ -269,19 +186,7 @@ def corrected(text: str, meant: Attribute, rng: random.Random, sex: str) -> tupl
     slip, _ = word(axis, -meant.sign, rng, "say", sex)
     if slip.startswith("$ "):
         return text, meant
-    return f"{slip}{rng.choice(_TAKEN_BACK)}{text}", meant
-
-
-def aside(text: str, rng: random.Random) -> str:
-    """Sometimes a witness tells what no face shows; the answer leaves it out."""
-    if rng.random() > ASIDES or not text:
-        return text
-    he, him, his = rng.choice(tuple(PRONOUNS.values()))
-    said = rng.choice(_ASIDES).format(he=he, him=him, his=his).replace("they was", "they were")
-    if rng.random() < 0.5:
-        return f"{said[:1].upper() + said[1:]}. {text}"
-    joint = " " if text[-1] in ".!" else ". "
-    return f"{text}{joint}{said[:1].upper() + said[1:]}."
+    return f"{slip}{rng.choice(TAKEN_BACK)}{text}", meant
 
 
 def _choose(rng: random.Random, count: int) -> list[tuple[Axis, int]]:
@@ -296,11 +201,6 @@ def _choose(rng: random.Random, count: int) -> list[tuple[Axis, int]]:
             chosen.append((axis, sign))
             names.add(axis.name)
     return chosen
-
-
-def end_weight(axis: Axis) -> float:
-    """How often an axis is spoken of, relative to the others: much of hair and glasses, little of ear tilt."""
-    return OFTEN if axis.name in OFTEN_SAID else SELDOM if axis.name in SELDOM_SAID else 1.0
 
 
 def _age_words(age: int, rng: random.Random) -> tuple[str, int]:

@@ -12,7 +12,6 @@ from functools import lru_cache
 
 from facegpt_model.data.descriptions import (
     Wording,
-    end_weight,
     ends,
     removable,
     sample_statement,
@@ -20,6 +19,7 @@ from facegpt_model.data.descriptions import (
     word,
 )
 from facegpt_model.data.examples import Example, Mark, called, prompt_of, scene, surfaced
+from facegpt_model.data.habits import end_weight
 from facegpt_model.semantics.axes import phrase_table
 from facegpt_model.semantics.words import Statement
 from facegpt_model.vlm.tokens import END, FACE, call_text, message, state_line

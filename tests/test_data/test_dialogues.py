@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from facegpt_model.data import descriptions
+from facegpt_model.data import descriptions, habits
 from facegpt_model.data.descriptions import corrected, ends, phrasings, sample_statement, slider_values, word
 from facegpt_model.data.dialogues import describe, edit, marks_of, restated
 from facegpt_model.data.examples import called
@@ -105,9 +105,9 @@ def test_a_slip_comes_before_what_is_meant(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_asides_change_no_meaning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(descriptions, "ASIDES", 0.0)
+    monkeypatch.setattr(habits, "ASIDES", 0.0)
     plain = [sample_statement(random.Random(n)) for n in range(40)]
-    monkeypatch.setattr(descriptions, "ASIDES", 1.0)
+    monkeypatch.setattr(habits, "ASIDES", 1.0)
     chatty = [sample_statement(random.Random(n)) for n in range(40)]
     assert all(a[1] == b[1] and a[2] == b[2] for a, b in zip(plain, chatty, strict=True))
     assert sum(len(b[0]) > len(a[0]) for a, b in zip(plain, chatty, strict=True)) > 30

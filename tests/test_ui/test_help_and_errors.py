@@ -144,7 +144,7 @@ def test_export_and_render_refuse_unknown_suffixes(face: Path, tmp_path: Path) -
 def test_export_refuses_axes_it_cannot_write(face: Path, tmp_path: Path) -> None:
     glb = ("export", face, "--out", tmp_path / "face.glb")
     assert "did you mean nose width" in refusal(run(*glb, "--axes", "nose widht"))
-    assert "'blue eyes' changes colour or hair, not shape" in refusal(run(*glb, "--axes", "blue eyes"))
+    assert "'eye colour' changes colour or hair, not shape" in refusal(run(*glb, "--axes", "eye colour"))
     assert "name the sliders" in refusal(run(*glb, "--axes", " , "))
     obj = ("export", face, "--out", tmp_path / "face.obj")
     assert "a .obj file holds no morph targets" in refusal(run(*obj, "--axes", "nose width"))
