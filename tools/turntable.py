@@ -18,6 +18,7 @@ from tools.writing import ensure_folder, write_through
 
 MOVING = (".webp", ".gif")
 SAMPLES = 2  # along one side of a pixel; what moves needs fewer than a still
+PALETTE_FRAMES = 8  # of a GIF, from which its colours are chosen
 MOST_PIXELS = 400e6  # of all frames together, which wait in memory: 1.2 GB
 STILL = (".png", ".jpg", ".webp")
 Progress = Callable[[str, float], object]  # what is being done, and the finished share of it
@@ -82,10 +83,21 @@ def _share(progress: Progress, doing: str) -> Callable[[int, int], object]:
 
 def _save(pictures: list[Image.Image], path: Path, moments: list[int]) -> None:
     """An endless animation; `moments` are the milliseconds each picture is shown."""
-    rest = pictures[1:]
     if path.suffix.lower() == ".gif":
-        pictures[0].save(path, save_all=True, append_images=rest, duration=moments, loop=0, optimize=True)
+        palette = _palette(pictures)
+        pictures = [picture.quantize(palette=palette) for picture in pictures]
+        pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=moments, loop=0)
     else:
         pictures[0].save(
-            path, save_all=True, append_images=rest, duration=moments, loop=0, quality=85, method=4
+            path, save_all=True, append_images=pictures[1:], duration=moments, loop=0, quality=85, method=4
         )
+
+
+def _palette(pictures: list[Image.Image]) -> Image.Image:
+    """256 colours for the whole turn: one palette does not flicker, and an octree keeps rare lips red."""
+    some = pictures[:: -(-len(pictures) // PALETTE_FRAMES)]
+    size = some[0].width
+    strip = Image.new("RGB", (size * len(some), size))
+    for number, picture in enumerate(some):
+        strip.paste(picture, (number * size, 0))
+    return strip.quantize(256, method=Image.Quantize.FASTOCTREE)

@@ -14,7 +14,7 @@ from facegpt_model.rendering.still import LABEL_HEIGHT, render_still
 from facegpt_model.rendering.views import SIDES, draw_views, turntable_angles
 from tools.errors import ToolError
 from tools.studio import Studio, open_studio
-from tools.turntable import Turntable, sheet_to, turntable_to
+from tools.turntable import Turntable, _save, sheet_to, turntable_to
 
 
 @pytest.fixture
@@ -53,6 +53,19 @@ def test_a_turn_takes_its_time_goes_on_forever_and_starts_at_the_front(
     assert min(sides) > 6
     assert [share for doing, share in heard.told if doing == "drawing the turn"][-1] == 1
     assert len(heard.told) == 7
+
+
+def test_lips_stay_redder_than_skin_in_a_gif(tmp_path: Path) -> None:
+    random = np.random.default_rng(3)
+    frames = []
+    for _ in range(16):
+        shade = random.uniform(0.4, 1.1, (64, 64, 1)) * (220, 165, 135)
+        shade[50:52, 30:35] = (190, 80, 90)
+        frames.append(Image.fromarray(np.clip(shade, 0, 255).astype(np.uint8)))
+    _save(frames, tmp_path / "lips.gif", [50] * 16)
+    with Image.open(tmp_path / "lips.gif") as film:
+        seen = np.asarray(film.convert("RGB"), float)[50:52, 30:35].mean(axis=(0, 1))
+    np.testing.assert_allclose(seen, (190, 80, 90), atol=20)
 
 
 def test_the_turn_is_even_and_goes_to_the_persons_left_first() -> None:
