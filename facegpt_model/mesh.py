@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from facegpt_model.appearance.painting import worn_texture
+from facegpt_model.appearance.painted import painted
 from facegpt_model.face import FaceCode
 from facegpt_model.morphable.base import MorphableModel
 from facegpt_model.morphable.textured import TexturedModel
@@ -179,7 +179,7 @@ def mesh_of(model: MorphableModel, code: FaceCode) -> Mesh:
 
 
 def _paint(model: TexturedModel, code: FaceCode) -> Paint:
-    colour = worn_texture(model, code, PAINT_SIZE)
+    colour = painted(model, code, PAINT_SIZE).colour
     return Paint(
         uv=model.uv.float().numpy(),
         triangles_uv=model.triangles_uv.numpy().astype(np.int64),

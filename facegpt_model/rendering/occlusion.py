@@ -28,7 +28,7 @@ class ParallelView:
     radius: float
     size: int
 
-    def points(self, vertices: Array) -> Array:
+    def points(self, vertices: NDArray[np.floating]) -> Array:
         """(V, 3) pixel x, pixel y and nearness in mm, positive inside the view."""
         local = (vertices - self.centre) @ self.axes.T
         scale = self.size / (2 * self.radius)
@@ -47,7 +47,7 @@ def parallel_view(vertices: Array, direction: NDArray[np.float64], size: int) ->
     return ParallelView(np.stack([right, np.cross(towards, right), towards]), centre, radius, size)
 
 
-def shadow_map(vertices: Array, triangles: NDArray[np.int64], view: ParallelView) -> Array:
+def shadow_map(vertices: NDArray[np.floating], triangles: NDArray[np.int64], view: ParallelView) -> Array:
     """(size, size) nearness in mm of the first surface that light meets; 0 where it meets none."""
     return rasterise(view.points(vertices), triangles, view.size, view.size)[1]
 

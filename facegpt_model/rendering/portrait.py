@@ -6,19 +6,21 @@ bust has no cut. Frame of the lamps: x right, y up, z towards the viewer, camera
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facegpt_model.mesh import srgb
+from facegpt_model.mesh import NamedMesh, srgb
 from facegpt_model.rendering.cameras import NEAR_MM, portrait_view, rotation_matrix
 from facegpt_model.rendering.hair_pass import hair_in_place
-from facegpt_model.rendering.occlusion import parallel_view, shadow_map
+from facegpt_model.rendering.occlusion import ParallelView, parallel_view, shadow_map
 from facegpt_model.rendering.scattering import scatter
 from facegpt_model.rendering.skin_shading import KEY, shade
 from facegpt_model.rendering.surface import SKIN, Surface
 from facegpt_model.rendering.visibility import rasterise
+from facegpt_model.rendering.worn import casts_shadow, dressed, lay_over
 
 Array = NDArray[np.float32]
 DISTANCE_MM = 1200.0
@@ -32,9 +34,19 @@ SHOULDER = 0.55  # linear brightness above which highlights are compressed
 
 
 def draw_portrait(
-    surface: Surface, yaw_deg: float, pitch_deg: float, size: int, samples: int
+    surface: Surface,
+    yaw_deg: float,
+    pitch_deg: float,
+    size: int,
+    samples: int,
+    meshes: Sequence[NamedMesh] = (),
 ) -> NDArray[np.uint8]:
-    """(size, size, 4) sRGB and opacity of a face, from samples x samples rays per pixel."""
+    """(size, size, 4) sRGB and opacity of a face, from samples x samples rays per pixel.
+
+    meshes: what it wears, posed; those that blend are drawn over it in their order.
+    """
+    panes = [mesh for mesh in meshes if mesh.alpha == "BLEND"]
+    surface = dressed(surface, [mesh for mesh in meshes if mesh.alpha != "BLEND"])
     view = portrait_view(yaw_deg, pitch_deg, size * samples, DISTANCE_MM, fill=FILL)
     focal = float(view.focal[0])
     flip = np.diag([1.0, -1.0, -1.0])
@@ -43,16 +55,12 @@ def draw_portrait(
     positions = surface.vertices @ rotation.T + translation
     normals = surface.normals @ rotation.T
     pixels = size * samples
-    depth = np.maximum(-positions[:, 2], NEAR_MM)
-    screen = np.stack(
-        [pixels / 2 + focal * positions[:, 0] / depth, pixels / 2 - focal * positions[:, 1] / depth, depth],
-        axis=1,
-    )
+    screen = _on_screen(positions, focal, pixels)
     ids, nearest = rasterise(
         np.column_stack([screen[:, :2], 1 / screen[:, 2]]), surface.triangles, pixels, pixels
     )
     lamp = parallel_view(positions, np.array(KEY), SHADOW_SIZE)
-    shadow = shadow_map(positions, surface.triangles, lamp)
+    shadow = _shadows(positions, surface.triangles, panes, rotation, translation, lamp)
     hair = hair_in_place(surface.strands, rotation, translation, lamp, shadow)
     occlusion = (
         surface.occlusion if hair is None else surface.occlusion * hair.on_skin(positions + 3 * normals)
@@ -75,8 +83,10 @@ def draw_portrait(
         surface.material,
         surface.corner_uv,
         surface.texture,
+        surface.slope,
         _grain(),
         eyes.astype(np.float32),
+        surface.worn,
         shadow,
         2 * lamp.radius / SHADOW_SIZE,
         diffuse,
@@ -90,16 +100,18 @@ def draw_portrait(
     spread = scatter(scatter(diffuse, depth_map, skin, scale, True), depth_map, skin, scale, False)
     light = np.where(skin[..., None], 0.35 * diffuse + 0.65 * spread, diffuse)
     colour, exposure = np.zeros_like(albedo), _exposure(albedo[skin])
-    shown = hit.astype(np.float32)
-    if hair is None:
-        colour[hit] = tone((albedo[hit] * light[hit] + specular[hit]) * exposure)
-    else:
-        colour[hit] = albedo[hit] * light[hit] + specular[hit]
-        shown = shown * _vignette(pixels, focal)
+    colour[hit] = albedo[hit] * light[hit] + specular[hit]
+    shown = (hit * _vignette(pixels, focal)).astype(np.float32)
+    for mesh in panes:
+        place = mesh.vertices @ rotation.T + translation
+        on_screen, turned = _on_screen(place, focal, pixels), mesh.normals @ rotation.T
+        lay_over(mesh, on_screen, place, turned, nearest, colour, shown)
+    if hair is not None:
         colour, shown = hair.over(colour, shown, nearest, focal)
-        colour = tone(colour * exposure).astype(np.float32)
         shown = shown * _hair_fade(pixels, focal)
-    cover = (shown * _vignette(pixels, focal) if hair is None else shown)[..., None]
+    seen = shown > 0
+    colour[seen] = tone(colour[seen] * exposure)
+    cover = shown[..., None]
     blocks = (
         np.concatenate([colour * cover, cover], axis=2)
         .reshape(size, samples, size, samples, 4)
@@ -108,6 +120,30 @@ def draw_portrait(
     alpha = blocks[..., 3:]
     rgba = np.concatenate([blocks[..., :3] / np.maximum(alpha, 1e-6), alpha], axis=2)
     return np.round(np.clip(rgba, 0, 1) * 255).astype(np.uint8)
+
+
+def _on_screen(positions: NDArray[np.float64], focal: float, pixels: int) -> NDArray[np.float64]:
+    """(V, 3) pixel x, pixel y and depth of places in the lamps' frame."""
+    depth = np.maximum(-positions[:, 2], NEAR_MM)
+    across, up = focal * positions[:, 0] / depth, focal * positions[:, 1] / depth
+    return np.stack([pixels / 2 + across, pixels / 2 - up, depth], axis=1)
+
+
+def _shadows(
+    positions: NDArray[np.floating],
+    triangles: NDArray[np.int64],
+    panes: Sequence[NamedMesh],
+    rotation: NDArray[np.float64],
+    translation: NDArray[np.float64],
+    lamp: ParallelView,
+) -> Array:
+    """The key lamp's shadow map of the surface and of dark panes."""
+    nearness = shadow_map(positions, triangles, lamp)
+    for mesh in panes:
+        if casts_shadow(mesh):
+            place = mesh.vertices @ rotation.T + translation
+            nearness = np.maximum(nearness, shadow_map(place, mesh.triangles, lamp))
+    return nearness
 
 
 def _vignette(pixels: int, focal: float) -> Array:

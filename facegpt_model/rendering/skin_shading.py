@@ -30,7 +30,7 @@ SKY = (0.36, 0.375, 0.41)
 GROUND = (0.24, 0.20, 0.175)
 WRAP = (0.14, 0.06, 0.03)  # how far light reaches around skin beyond the terminator
 SKIN_F0, MOUTH_F0, EYE_F0 = 0.028, 0.035, 0.03
-EYE_WHITE = 0.8  # of its albedo: a ball in its socket gets less light from all around
+EYE_WHITE = 0.72  # of its albedo: a ball in its socket gets less light from all around
 SOFTBOX = (0.24, 0.30)  # half width and height of the lamp seen in the eye, tangents
 CREVICE_MM = 6.0
 SHADOW_BIAS_MM = 2.5
@@ -205,8 +205,10 @@ def shade(
     material: np.ndarray,
     corner_uv: np.ndarray,
     texture: np.ndarray,
+    slope: np.ndarray,
     grain: np.ndarray,
     eyes: np.ndarray,
+    worn: np.ndarray,
     shadow: np.ndarray,
     shadow_mm: float,
     diffuse: np.ndarray,
@@ -218,13 +220,14 @@ def shade(
     screen: (V, 3) pixel x, pixel y, depth; positions, normals: (V, 3) in the lamps' frame;
     rest: (V, 3) places pores stick to; rotation: (3, 3) from their frame to the lamps';
     light_points: (V, 3) in the shadow map; grain: (G, G, 4) repeating noise of about unit
-    size; eyes: (K, 6) as Surface.eyes, in the lamps' frame; shadow_mm: mm per texel.
+    size; eyes: (K, 6) as Surface.eyes, in the lamps' frame; worn: (M, 2) as Surface.worn;
+    shadow_mm: mm per texel.
     """
     height, width = ids.shape
     textured = texture.shape[0] > 0
     skin_colour = np.ones(4)  # and gloss
     pore, blotch, one = np.zeros(4), np.zeros(4), np.zeros(4)
-    w, place, way = np.zeros(3), np.zeros(3), np.zeros(3)
+    w, place, way, rise = np.zeros(3), np.zeros(3), np.zeros(3), np.zeros(3)
     for row in range(height):
         for column in range(width):
             t = ids[row, column]
@@ -257,20 +260,21 @@ def shade(
                     place[j] += s * rest[i, j]
                 u += s * corner_uv[t, k, 0]
                 v += s * corner_uv[t, k, 1]
-            if textured:
+            kind = material[t]
+            if textured and kind >= 0:
                 _texel(texture, u, v, skin_colour)
             else:
+                skin_colour[3] = 1.0
                 for k in range(3):
                     skin_colour[k] = (
                         w[0] * colours[a, k] + w[1] * colours[b, k] + w[2] * colours[c, k]
                     ) / total
             far = math.sqrt(px * px + py * py + pz * pz)
             vx, vy, vz = -px / far, -py / far, -pz / far
-            kind = material[t]
             length = math.sqrt(nx * nx + ny * ny + nz * nz) + 1e-12
             nx, ny, nz = nx / length, ny / length, nz / length
             sx, sy, sz = nx, ny, nz  # normal of the mirroring surface
-            gloss, caustic = skin_colour[3], 1.0
+            gloss, caustic, lid = skin_colour[3], 1.0, 1.0
             if kind >= EYE:
                 e = kind - EYE
                 nx, ny, nz = px - eyes[e, 0], py - eyes[e, 1], pz - eyes[e, 2]
@@ -282,6 +286,8 @@ def shade(
                 aside = math.sqrt(ox * ox + oy * oy + oz * oz) + 1e-9
                 sx, sy, sz = nx, ny, nz
                 caustic = EYE_WHITE
+                shade = min(max((oy + 0.10) / 0.34, 0.0), 1.0)  # of the upper lid and its lashes
+                lid = 1.0 - 0.5 * shade * shade
                 if along > 0.0 and aside < 0.5:  # the cornea bulges: its normals turn faster
                     bulge = min(max((0.5 - aside) / 0.14, 0.0), 1.0)
                     steep = min(aside * (1.0 + 0.75 * bulge), 0.95)
@@ -295,6 +301,20 @@ def shade(
                         towards = (ox * KEY[0] + oy * KEY[1] + oz * KEY[2]) / aside
                         caustic = 1.2 - 0.5 * towards * min(aside / 0.3, 1.0)
             elif kind == SKIN:
+                if slope.shape[0] > 0:
+                    _texel(slope, u, v, rise)
+                    for j in range(3):
+                        way[j] = (
+                            rotation[j, 0] * rise[0] + rotation[j, 1] * rise[1] + rotation[j, 2] * rise[2]
+                        )
+                    along = way[0] * nx + way[1] * ny + way[2] * nz
+                    nx, ny, nz = (
+                        nx * (1 + along) - way[0],
+                        ny * (1 + along) - way[1],
+                        nz * (1 + along) - way[2],
+                    )
+                    length = math.sqrt(nx * nx + ny * ny + nz * nz)
+                    nx, ny, nz = nx / length, ny / length, nz / length
                 for j in range(3):
                     way[j] = abs(nx * rotation[0, j] + ny * rotation[1, j] + nz * rotation[2, j])
                 _pores(grain, place, way, PORE_TILE_MM, one, pore)
@@ -333,14 +353,8 @@ def shade(
                 wrap = WRAP[k] if kind == SKIN else 0.05
                 key = max(0.0, (ndl + wrap) / (1.0 + wrap)) * lit
                 tinted = skin_colour[k]
-                seen = max(
-                    ao,
-                    (
-                        (ao * (2.0404 * tinted - 0.3324) + (0.6417 - 4.7951 * tinted)) * ao
-                        + (2.7552 * tinted + 0.6903)
-                    )
-                    * ao,
-                )
+                seen = ao * (2.0404 * tinted - 0.3324) + (0.6417 - 4.7951 * tinted)
+                seen = max(ao, (seen * ao + (2.7552 * tinted + 0.6903)) * ao)
                 ambient = (GROUND[k] + (SKY[k] - GROUND[k]) * up) * seen
                 crease = 0.35 + 0.65 * open_near
                 diffuse[row, column, k] = (
@@ -349,7 +363,7 @@ def shade(
                     + RIM_COLOUR[k] * rim * ao
                     + ambient
                 )
-                albedo[row, column, k] = tinted * caustic
+                albedo[row, column, k] = tinted * caustic * lid
             ndv = max(sx * vx + sy * vy + sz * vz, 0.0)
             if kind >= EYE:
                 rx, ry, rz = 2 * ndv * sx - vx, 2 * ndv * sy - vy, 2 * ndv * sz - vz
@@ -358,6 +372,19 @@ def shade(
                 for k in range(3):
                     sky = GROUND[k] + (SKY[k] - GROUND[k]) * (0.5 + 0.5 * ry)
                     specular[row, column, k] = fresnel * open_near * (KEY_COLOUR[k] * box + 0.8 * ao * sky)
+                continue
+            if kind < 0:  # solid things: varnish over their colour, or metal that mirrors in it
+                rough, metal = worn[-1 - kind, 0], worn[-1 - kind, 1]
+                ry = 2 * ndv * sy - vy
+                for k in range(3):
+                    f0 = 0.04 + metal * (skin_colour[k] - 0.04)
+                    shine = KEY_COLOUR[k] * _mirror(sx, sy, sz, vx, vy, vz, KEY, rough, f0) * lit
+                    shine += RIM_COLOUR[k] * _mirror(sx, sy, sz, vx, vy, vz, RIM, rough, f0)
+                    shine += FILL_COLOUR[k] * _mirror(sx, sy, sz, vx, vy, vz, FILL, rough, f0)
+                    sky = GROUND[k] + (SKY[k] - GROUND[k]) * (0.5 + 0.5 * ry)
+                    fresnel = f0 + (max(1.0 - rough, f0) - f0) * _fifth(1.0 - ndv)
+                    specular[row, column, k] = open_near * (shine + fresnel * 1.2 * sky)
+                    albedo[row, column, k] *= 1.0 - metal
                 continue
             if kind == MOUTH:
                 key_shine = _mirror(sx, sy, sz, vx, vy, vz, KEY, 0.3, MOUTH_F0) * lit

@@ -24,6 +24,7 @@ from facegpt_model.rendering.face_area import face_area
 from facegpt_model.rendering.lighting import Y0, sh_basis
 from facegpt_model.rendering.portrait import draw_portrait
 from facegpt_model.rendering.surface import surface_of
+from facegpt_model.rendering.worn import worn_now
 
 TEXTURE_SIZE = 1024
 OVERLAY_SIDE = 1024  # longest side, in pixels, at which a face over a photo is drawn
@@ -40,7 +41,7 @@ def render_still(
     size: int = 512,
     background: str | tuple[int, int, int] | None = None,
 ) -> Image.Image:
-    """Square RGBA portrait of one face with the hair it wears; the same input gives the same bytes.
+    """Square RGBA portrait of one face with what it wears; the same input gives the same bytes.
 
     yaw_deg: positive turns the nose to the person's left (image right); pitch_deg: positive
     raises the chin; size: pixels. background: None for transparent, "studio" for a neutral
@@ -51,7 +52,8 @@ def render_still(
     if isinstance(background, str) and background != "studio":
         raise ValueError(f"a background is None, 'studio' or a colour of three numbers, not {background!r}")
     surface = surface_of(model, code, TEXTURE_SIZE)
-    portrait = Image.fromarray(draw_portrait(surface, yaw_deg, pitch_deg, size, samples), "RGBA")
+    worn = worn_now(model, code)
+    portrait = Image.fromarray(draw_portrait(surface, yaw_deg, pitch_deg, size, samples, worn), "RGBA")
     if background is None:
         return portrait
     canvas = (

@@ -5,7 +5,7 @@ Everything is numpy, in the head frame and in millimetres, and does not depend o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from facegpt_model.appearance.on_head import worn_strands
-from facegpt_model.appearance.painting import worn_texture
+from facegpt_model.appearance.painted import painted
 from facegpt_model.appearance.strand import Strands
 from facegpt_model.face import FaceCode
 from facegpt_model.morphable.base import MorphableModel
@@ -29,8 +29,6 @@ SKIN, MOUTH, EYE = 0, 1, 2  # materials; EYE + k is the k-th eyeball
 # How much regions mirror, in shares of plain skin's reflection; regions not named are 1.
 GLOSS = {
     "scalp": 0.22,
-    "brow": 0.3,
-    "brow_rim": 0.6,
     "beard": 0.6,
     "lashes": 0.3,
     "lips": 1.5,
@@ -54,6 +52,9 @@ class Surface:
     v = 1; a texture of size 0 means that the vertex colours hold
     eyes: (K, 6) centre of each eyeball and unit direction of its gaze
     strands: hair of scalp and face, drawn beside the mesh
+    slope: (S, S, 3) relief finer than the mesh, over the same atlas: a normal n of the neutral
+    head becomes n - slope; size 0 for none
+    worn: (M, 2) roughness and metalness of solid things; a material -1 - k is the k-th of them
     """
 
     vertices: Array
@@ -67,6 +68,8 @@ class Surface:
     texture: Array
     eyes: Array
     strands: tuple[Strands, ...] = ()
+    slope: Array = field(default_factory=lambda: np.zeros((0, 0, 3), np.float32))
+    worn: Array = field(default_factory=lambda: np.zeros((0, 2), np.float32))
 
 
 def surface_of(model: MorphableModel, code: FaceCode, texture_size: int) -> Surface:
@@ -82,10 +85,13 @@ def surface_of(model: MorphableModel, code: FaceCode, texture_size: int) -> Surf
         coarse_normals = vertex_normals(coarse, model.triangles)[0].numpy()
         colours = model.albedo(code)[0].float().numpy()
         texture = np.zeros((0, 0, 4), np.float32)
+        slope = np.zeros((0, 0, 3), np.float32)
         corner_uv = np.zeros((len(model.triangles), 3, 2), np.float32)
         if isinstance(model, TexturedModel):
-            colour = worn_texture(model, code, texture_size)
-            texture = np.ascontiguousarray(np.concatenate([colour, _gloss(model, texture_size)], axis=2))
+            skin = painted(model, code, texture_size)
+            gloss = _gloss(model, texture_size) * skin.gloss
+            texture = np.ascontiguousarray(np.concatenate([skin.colour, gloss], axis=2))
+            slope = skin.slope
             corner_uv = model.uv.float().numpy()[model.triangles_uv.numpy()]
     vertices, triangles = coarse[0].numpy(), model.triangles.numpy()
     part = model.part.numpy()
@@ -105,6 +111,7 @@ def surface_of(model: MorphableModel, code: FaceCode, texture_size: int) -> Surf
         texture=texture,
         eyes=eyes,
         strands=worn_strands(model, code),
+        slope=slope,
     )
 
 

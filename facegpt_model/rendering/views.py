@@ -16,6 +16,7 @@ from facegpt_model.morphable.base import MorphableModel
 from facegpt_model.rendering.portrait import draw_portrait
 from facegpt_model.rendering.still import TEXTURE_SIZE, contact_sheet, samples_for
 from facegpt_model.rendering.surface import surface_of
+from facegpt_model.rendering.worn import worn_now
 
 SIDES = (
     ("front", 0, 0),
@@ -46,8 +47,9 @@ def draw_views(
     """
     samples = samples or samples_for(size)
     surface = surface_of(model, code, TEXTURE_SIZE)
+    worn = worn_now(model, code)
     for number, (yaw, pitch) in enumerate(angles, start=1):
-        yield Image.fromarray(draw_portrait(surface, yaw, pitch, size, samples), "RGBA")
+        yield Image.fromarray(draw_portrait(surface, yaw, pitch, size, samples, worn), "RGBA")
         if drawn:
             drawn(number, len(angles))
 
