@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from functools import lru_cache
+from pathlib import Path
 from typing import Protocol
 
 from torch import Tensor
 
 from facegpt_model.face import FaceCode
 from facegpt_model.layout import CodeLayout
+from facegpt_model.morphable.catalogue import SHIPPED, ModelFiles, files_of, known_name
+
+LOG = logging.getLogger("facegpt.models")
 
 
 class MorphableModel(Protocol):
@@ -38,11 +44,42 @@ class MorphableModel(Protocol):
         ...
 
 
+def load(name: str = SHIPPED, folder: Path | None = None) -> MorphableModel:
+    """The head model of that name or basis, read once per process.
+
+    folder: where a supplied model's files are, by default FACEGPT_HOME/models/NAME. The
+    licence of a supplied model is told through logging. Raises UnknownModel, MissingModel
+    (which file, where to put it, how to obtain it) or BadModel.
+    """
+    return _load(known_name(name), folder)
+
+
 @lru_cache(maxsize=4)
-def load(name: str = "openhead@2") -> MorphableModel:
-    """The morphable model of that basis; raises ValueError naming the known ones."""
-    if name == "openhead@2":
+def _load(name: str, folder: Path | None) -> MorphableModel:
+    if name == SHIPPED:
         from facegpt_model.morphable.openhead import OpenHead
 
         return OpenHead()
-    raise ValueError(f"no morphable model called {name!r}; known: openhead@2")
+    files = files_of(name, folder).require()
+    for sentence in files.licences():
+        LOG.warning(sentence)
+    return reader_of(files.entry.adapter)(files)
+
+
+def reader_of(adapter: str) -> Callable[[ModelFiles], MorphableModel]:
+    """The function that reads a catalogue entry's files."""
+    if adapter == "ict":
+        from facegpt_model.morphable.ict import read_ict
+
+        return read_ict
+    if adapter == "gnm":
+        from facegpt_model.morphable.gnm import read_gnm
+
+        return read_gnm
+    if adapter == "flame":
+        from facegpt_model.morphable.flame import read_flame
+
+        return read_flame
+    from facegpt_model.morphable.bfm import read_bfm
+
+    return read_bfm
