@@ -157,7 +157,7 @@ def mesh_of(model: MorphableModel, code: FaceCode) -> Mesh:
             code,
             identity=code.identity.expand(count, -1),
             albedo=code.albedo.expand(count, -1),
-            joints=torch.zeros_like(code.joints).expand(count, -1, -1),
+            joints=code.joints.expand(count, -1, -1),
             appearance=code.appearance.expand(count, -1),
             expression=torch.eye(count).to(code.expression),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -98,3 +99,13 @@ def numbers_only(monkeypatch: pytest.MonkeyPatch) -> None:
 def case(tmp_path: Path) -> Path:
     """A folder for a workspace."""
     return tmp_path / "case"
+
+
+@pytest.fixture(scope="session")
+def ict_sample() -> Path:
+    """The real ICT-FaceKit sample, beside the repository or in $FACEGPT_SHARED."""
+    shared = Path(os.environ.get("FACEGPT_SHARED", Path(__file__).parents[2] / "shared"))
+    folder = shared / "data" / "ict_facekit_sample"
+    if not (folder / "FaceXModel" / "generic_neutral_mesh.obj").is_file():
+        pytest.skip(f"no ICT-FaceKit sample in {folder}; set FACEGPT_SHARED to the folder that holds data/")
+    return folder

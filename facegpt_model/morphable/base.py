@@ -51,7 +51,8 @@ def load(name: str = SHIPPED, folder: Path | None = None) -> MorphableModel:
     licence of a supplied model is told through logging. Raises UnknownModel, MissingModel
     (which file, where to put it, how to obtain it) or BadModel.
     """
-    return _load(known_name(name), folder)
+    key = known_name(name)
+    return _load(key, None if key == SHIPPED else files_of(key, folder).folder)
 
 
 @lru_cache(maxsize=4)

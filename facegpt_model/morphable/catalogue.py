@@ -117,8 +117,13 @@ def known_name(name: str) -> str:
             return key
     names = ["openhead", *entries()]
     near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    raise UnknownModel(f"no morphable model called {name!r}{hint} Known: {', '.join(names)}")
+    hint = f"; did you mean {near[0]}?" if near else ";"
+    raise UnknownModel(f"no head model called {name!r}{hint} known: {', '.join(names)}")
+
+
+def known_bases() -> frozenset[str]:
+    """Every basis a code may have."""
+    return frozenset([SHIPPED, *(entry.basis for entry in entries().values())])
 
 
 def files_of(name: str, folder: Path | None = None) -> ModelFiles:

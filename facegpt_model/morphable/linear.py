@@ -20,6 +20,8 @@ def check_code(code: FaceCode, layout: CodeLayout) -> None:
         raise BasisMismatch(
             f"{layout.basis} has {wanted} identity, expression and albedo numbers, the code has {found}"
         )
+    if code.joints.shape[1] not in (0, layout.joints):
+        raise BasisMismatch(f"{layout.basis} has {layout.joints} joints, the code has {code.joints.shape[1]}")
 
 
 def blend(mean: Tensor, *parts: tuple[Tensor, Tensor]) -> Tensor:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-
-ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -48,13 +44,3 @@ def tiny_head(rings: int = 12, columns: int = 20) -> TinyHead:
 @pytest.fixture
 def tiny() -> TinyHead:
     return tiny_head()
-
-
-@pytest.fixture(scope="session")
-def ict_sample() -> Path:
-    """The real ICT-FaceKit sample, beside the repository or in $FACEGPT_SHARED."""
-    shared = Path(os.environ.get("FACEGPT_SHARED", ROOT.parent / "shared"))
-    folder = shared / "data" / "ict_facekit_sample"
-    if not (folder / "FaceXModel" / "generic_neutral_mesh.obj").is_file():
-        pytest.skip(f"no ICT-FaceKit sample in {folder}; set FACEGPT_SHARED to the folder that holds data/")
-    return folder
