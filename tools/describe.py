@@ -7,7 +7,6 @@ from pydantic import BaseModel, Field
 from tools.face_files import Face
 from tools.outcome import Outcome
 from tools.studio import Studio
-from tools.wording import in_words
 from tools.workspace import Workspace
 
 TOLD = ("face_width", "face_height", "nose_width", "mouth_width", "eye_distance_inner")
@@ -33,4 +32,5 @@ def words_of(face: Face, studio: Studio) -> str:
     code = face.estimate.code
     measured = studio.measurements(code)
     told = ", ".join(f"{name.replace('_', ' ')} {measured[name]:.0f} mm" for name in TOLD if name in measured)
-    return f"{in_words(studio.axes, code).removesuffix('.')}; {told}"
+    words = studio.words(code).removesuffix(".") or f"no words, as {studio.head.basis} knows none"
+    return f"{words}; {told}"

@@ -92,7 +92,8 @@ def export_to(
     if suffix == "png":
         render_to(estimate, studio, path, RenderRequest())
         return Written((path,), "picture of 512 pixels")
-    options = options or GlbOptions(axes=SHAPE_AXES if suffix == "glb" else ())
+    shown = SHAPE_AXES if suffix == "glb" and studio.sliders is not None else ()
+    options = options or GlbOptions(axes=shown)
     mesh = _mesh(estimate, studio, options.axes)
     worn = worn_meshes(studio.head, estimate.code)
     if suffix == "glb":
@@ -124,6 +125,8 @@ def axes_named(text: str) -> tuple[str, ...]:
 
 def _mesh(estimate: FaceEstimate, studio: Studio, axes: tuple[str, ...]) -> Mesh:
     mesh = mesh_of(studio.head, estimate.code)
+    if not axes:
+        return mesh
     try:
         return with_axes(mesh, studio.head, estimate.code, studio.axes, axes)
     except (UnknownAxis, ColourOnly) as error:

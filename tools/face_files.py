@@ -1,4 +1,6 @@
-"""The three files of one face: face-N.json (its numbers), .png (its picture), .glb (its mesh).
+"""The files of one face: face-N.json (its numbers), .png (its picture), .glb (its mesh).
+
+Faces of a head model without words get an .obj (and its .mtl) instead of the .glb.
 
 The JSON is the record of layout.py plus `handle`, `parent`, `made_by`, `speculative`,
 `description` (words), `understood` (canonical phrases of what was said), `landmarks68` and
@@ -17,11 +19,11 @@ from typing import Any
 from facegpt_model import gltf, layout, mesh
 from facegpt_model.appearance.worn import worn_meshes
 from facegpt_model.face import FaceEstimate
+from facegpt_model.mesh_files import obj_files
 from facegpt_model.rendering.still import render_still
 from tools.errors import ToolError
 from tools.studio import Studio
-from tools.wording import in_words
-from tools.writing import write_text, write_through
+from tools.writing import write_bytes, write_text, write_through
 
 PICTURE_SIZE = 512  # pixels, width and height of face-N.png
 
@@ -48,8 +50,13 @@ def write_face(folder: Path, face: Face, studio: Studio) -> dict[str, Any]:
     picture = render_still(studio.head, face.estimate.code, size=PICTURE_SIZE)
     write_through(folder / f"{face.handle}.png", picture.save)
     surface = mesh.mesh_of(studio.head, face.estimate.code)
-    worn = worn_meshes(studio.head, face.estimate.code)
-    write_through(folder / f"{face.handle}.glb", lambda path: gltf.write_glb(surface, path, worn))
+    name = f"{face.handle}.{studio.mesh_suffix}"
+    if studio.mesh_suffix == "obj":
+        for companion, content in obj_files(surface, name).items():
+            write_bytes(folder / companion, content)
+    else:
+        worn = worn_meshes(studio.head, face.estimate.code)
+        write_through(folder / name, lambda path: gltf.write_glb(surface, path, worn))
     write_text(folder / f"{face.handle}.json", layout.dumps(record))
     return record
 
@@ -63,7 +70,7 @@ def face_record(face: Face, studio: Studio) -> dict[str, Any]:
         "parent": face.parent,
         "made_by": face.made_by,
         "speculative": face.speculative,
-        "description": in_words(studio.axes, code),
+        "description": studio.words(code),
         "understood": list(face.made_by.get("attributes", ())),
         "measurements": studio.measurements(code),
         "landmarks68": _points(studio, face.estimate, expression=True),

@@ -19,7 +19,6 @@ from tools.face_files import Face, read_face, write_face
 from tools.history import History
 from tools.journal import Journal
 from tools.studio import Studio, open_studio
-from tools.wording import in_words
 from tools.writing import ensure_folder, exclusive
 
 FACE_FILE = re.compile(r"^face-([1-9]\d*)\.json$")
@@ -83,7 +82,7 @@ class Workspace:
     ) -> Face:
         """Make a face of the one face of `estimate`, write its files and make it current."""
         self.studio.require_basis(estimate.code, "the face")
-        words = in_words(self.studio.axes, estimate.code)
+        words = self.studio.words(estimate.code)
         draft = Face("", estimate, parent, made_by, speculative, words)
         with exclusive(self.folder):
             handles = self.handles
@@ -107,7 +106,7 @@ class Workspace:
 
     def files(self, handle: str) -> tuple[str, ...]:
         """Names of the files every face has."""
-        return tuple(f"{handle}.{suffix}" for suffix in ("json", "png", "glb"))
+        return tuple(f"{handle}.{suffix}" for suffix in ("json", "png", self.studio.mesh_suffix))
 
     def bring(self, path: Path) -> Face:
         """The face of a JSON file: the one of this folder, or a copy of one from elsewhere."""

@@ -128,7 +128,7 @@ def render(
     from tools.errors import ToolError
     from tools.face_files import read_face
     from tools.render import RenderRequest, render_to
-    from tools.studio import open_studio
+    from tools.studio import open_studio_of
     from tools.turntable import Turntable, sheet_to, turntable_to
     from ui.console import Progress
 
@@ -138,7 +138,7 @@ def render(
         raise ToolError("a turntable or sheet shows every side, so leave out --yaw")
     if sheet and pitch:
         raise ToolError("a sheet also looks from above and below, so leave out --pitch")
-    studio = open_studio()
+    studio = open_studio_of(face)
     estimate = read_face(face, studio).estimate
     with Progress(Console(highlight=False, emoji=False)) as progress:
         if turntable:
@@ -159,9 +159,9 @@ def describe(face: FaceFile) -> None:
     """Say in words and millimetres what a face looks like."""
     from tools.describe import words_of
     from tools.face_files import read_face
-    from tools.studio import open_studio
+    from tools.studio import open_studio_of
 
-    studio = open_studio()
+    studio = open_studio_of(face)
     source = read_face(face, studio)
     typer.echo(f"{words_of(source, studio)}.")
     typer.echo(
@@ -186,12 +186,12 @@ def export(
     """Write a face for other programs; the suffix chooses the format."""
     from tools.export import SHAPE_AXES, GlbOptions, axes_named, export_to
     from tools.face_files import read_face
-    from tools.studio import open_studio
+    from tools.studio import open_studio_of
 
     options = None
     if axes is not None or quantised:
         options = GlbOptions(SHAPE_AXES if axes is None else axes_named(axes), quantised)
-    studio = open_studio()
+    studio = open_studio_of(face)
     written = export_to(read_face(face, studio).estimate, studio, out, options)
     typer.echo(f"{out}: {written.about}")
     for companion in written.files[1:]:

@@ -19,6 +19,8 @@ EXPECTED = {
     "facegpt_model.face": ("BasisMismatch",),
     "facegpt_model.layout": ("BadRecord",),
     "facegpt_model.assets": ("AssetError",),
+    "facegpt_model.morphable.catalogue": ("UnknownModel", "MissingModel", "BadModel"),
+    "facegpt_model.morphable.landmark_files": ("MissingLandmarks", "BadLandmarkFile"),
     "facegpt_model.perception.photos": ("PhotoError",),
     "facegpt_model.perception.analyse": ("NoFace",),
     "facegpt_model.semantics.axes": ("UnknownAxis",),
