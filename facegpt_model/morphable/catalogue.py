@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from facegpt_model.assets import home
 
 LIST = Path(__file__).with_name("catalogue.toml")
-SHIPPED = "openhead@1"
+SHIPPED = "openhead@2"
 SHIPPED_LICENCE = "CC0-1.0 (MakeHuman data); ships with FaceGPT"
 EXTRA_LICENCE = {  # optional files with terms of their own
     "FLAME_texture.npz": "CC BY-NC-SA 4.0, Max Planck Institute for Intelligent Systems: non-commercial",
@@ -105,7 +105,7 @@ def entries() -> dict[str, ModelEntry]:
 
 
 def known_name(name: str) -> str:
-    """The catalogue's name, or "openhead@1", of a name or basis; UnknownModel names close ones.
+    """The catalogue's name, or "openhead@2", of a name or basis; UnknownModel names close ones.
 
     "ict", "ict-face@1" and "ICT" are one model; "openhead" is the shipped one.
     """

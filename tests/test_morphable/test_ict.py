@@ -68,8 +68,8 @@ def test_real_parts_face_outwards_and_have_plain_colours(head: LinearHead) -> No
 
 
 def test_codes_of_other_models_are_refused(head: LinearHead) -> None:
-    with pytest.raises(BasisMismatch, match="ict-face@1 cannot decode a code of openhead@1"):
-        head.vertices(replace(head.mean_code(), basis="openhead@1"))
+    with pytest.raises(BasisMismatch, match="ict-face@1 cannot decode a code of openhead@2"):
+        head.vertices(replace(head.mean_code(), basis="openhead@2"))
 
 
 def write_tiny(folder: Path, tiny: Any) -> Path:

@@ -77,7 +77,7 @@ def test_there_and_back_and_every_command_on_a_foreign_face(
 
 
 def test_refusals(home_with_ict: Path, face: Path, tmp_path: Path) -> None:
-    with pytest.raises(ToolError, match="is a face of openhead@1 already"):
+    with pytest.raises(ToolError, match="is a face of openhead@2 already"):
         convert(face, ConvertRequest(to="openhead"), tmp_path)
     refused = run("convert", face, "--to", "flame2020", "--out", tmp_path / "x")
     assert refused.exit_code == 2 and "generic_model.pkl is not in" in refused.stderr
@@ -92,4 +92,4 @@ def test_models_lists_what_is_here_and_how_to_get_the_rest(home_with_ict: Path) 
     told = run("models").output
     assert "ict-face@1         installed" in told and "MIT, Copyright (c) 2020 USC" in told
     assert "bfm@2009           missing" in told and "01_MorphableModel.mat" in told
-    assert str(home_with_ict / "models" / "bfm2009") in told and "openhead@1         installed" in told
+    assert str(home_with_ict / "models" / "bfm2009") in told and "openhead@2         installed" in told
