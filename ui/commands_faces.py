@@ -198,7 +198,24 @@ def export(
         typer.echo(f"{companion}: belongs to it")
 
 
+def convert(
+    face: FaceFile,
+    to: Annotated[str, typer.Option("--to", metavar="MODEL", help="a head model, see: facegpt models")],
+    out: Annotated[Path, typer.Option("--out", help="folder for face-N.json, .png and .obj")] = Path(
+        "out/converted"
+    ),
+) -> None:
+    """Bring a face into another head model; tells the error that remains, in mm."""
+    from tools.convert import ConvertRequest
+    from tools.convert import convert as make
+
+    outcome = make(face, ConvertRequest(to=to), out)
+    typer.echo(outcome.text)
+    for name in outcome.files:
+        typer.echo(f"  wrote {out / name}")
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    for command in (imagine, reconstruct, edit, render, describe, export):
+    for command in (imagine, reconstruct, edit, render, describe, export, convert):
         app.command()(command)

@@ -1,4 +1,4 @@
-"""Commands about the installation and the model: doctor, assets, train, evaluate."""
+"""Commands about the installation and the model: doctor, assets, models, train, evaluate."""
 
 from __future__ import annotations
 
@@ -54,6 +54,31 @@ def assets(
             raise store.AssetError("; ".join(state.problem for state in broken))
 
 
+def models() -> None:
+    """List the head models, whether they are installed, their licences, and how to obtain them."""
+    from facegpt_model.morphable import catalogue
+
+    rows = [(catalogue.SHIPPED, "openhead", "installed", "the default head; ships with FaceGPT")]
+    details = [[f"licence: {catalogue.SHIPPED_LICENCE}"]]
+    for name, entry in catalogue.entries().items():
+        files = catalogue.files_of(name)
+        rows.append((entry.basis, name, "missing" if files.missing else "installed", entry.about))
+        notes = [f"licence: {entry.licence}"]
+        if files.missing:
+            notes.append(f"obtain:  {entry.obtain}")
+            notes.append(f"there:   {files.folder}")
+        else:
+            found = ", ".join(f"{what} {path.name}" for what, path in files.found.items())
+            absent = [row.what for row in entry.files if row.what not in files.found]
+            notes.append(f"files:   {found}" + (f"; not there: {', '.join(absent)}" if absent else ""))
+            notes.extend(files.licences()[1:])
+        details.append(notes)
+    for (basis, name, state, about), notes in zip(rows, details, strict=True):
+        typer.echo(f"{name:16} {basis:18} {state:9}  {about}")
+        for note in notes:
+            typer.echo(f"{'':16} {note}")
+
+
 def train(
     stage: Annotated[str, typer.Argument(help="which stage; so far: instruction")],
     overrides: Annotated[list[str] | None, typer.Argument(metavar="[key=value]...")] = None,
@@ -92,5 +117,5 @@ def evaluate(
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    for command in (doctor, assets, train, evaluate):
+    for command in (doctor, assets, models, train, evaluate):
         app.command()(command)
