@@ -17,6 +17,7 @@ from facegpt_model.face import View
 from facegpt_model.rendering.base import Rendering, Visibility
 from facegpt_model.rendering.cameras import NEAR_MM, project_camera_points, rotation_matrix, to_camera
 from facegpt_model.rendering.compiled import outlines, pixels
+from facegpt_model.rendering.materials import Gloss, Texture
 from facegpt_model.rendering.shading import shade_visible
 from facegpt_model.rendering.silhouette import antialias
 from facegpt_model.rendering.topology import (
@@ -31,20 +32,22 @@ from facegpt_model.rendering.visibility import NumbaVisibility, TorchVisibility
 def render(
     vertices: Tensor,
     triangles: Tensor,
-    colours: Tensor,
+    colours: Tensor | Texture,
     view: View,
     background: Tensor | None = None,
     *,
+    gloss: Gloss | None = None,
     visibility: Visibility | None = None,
     smooth_edges: bool = True,
     compiled: bool | None = None,
 ) -> Rendering:
-    """Pictures of B meshes, differentiable to vertices, colours, light, pose and focal length.
+    """Pictures of B meshes, differentiable to vertices, colours or texture, gloss, light, pose, focal length.
 
     vertices: (B, V, 3) head-frame mm, float32 or float64; triangles: (T, 3) int64
-    colours: (B, V, 3) or (1, V, 3) linear RGB albedo
+    colours: (B, V, 3) or (1, V, 3) linear RGB albedo of vertices, or a texture
     view: B views; its numbers are taken in the precision of the vertices
     background: linear RGB as (3,), (B, 3) or (B, 3, H, W); black when None
+    gloss: mirrored light on top; none when None
     visibility: NumbaVisibility on the CPU and TorchVisibility elsewhere when None
     smooth_edges: antialias silhouettes; without it outlines send no gradient
     compiled: shade by the compiled loops, which need the CPU, or in torch; None takes the
@@ -52,7 +55,9 @@ def render(
 
     Raises ValueError for shapes that do not fit and for numbers that are not finite.
     """
-    _check(vertices, colours, view)
+    texture = colours if isinstance(colours, Texture) else None
+    plain = torch.ones_like(vertices[:1]) if isinstance(colours, Texture) else colours
+    _check(vertices, plain, view)
     topology_of(triangles, vertices.shape[1])
     batch = vertices.shape[0]
     height, width = view.image_size
@@ -63,10 +68,17 @@ def render(
     ids = visibility.visible_triangles(screen, triangles, height, width)
 
     normals = (vertex_normals if compiled else vertex_normals_in_torch)(vertices, triangles)
-    colours = colours.to(vertices).expand(batch, -1, -1)
+    plain, light = plain.to(vertices).expand(batch, -1, -1), view.light.to(vertices)
     shade = pixels.shade_visible if compiled else shade_visible
-    shaded = shade(screen, _shading_frame(normals, view), colours, view.light.to(vertices), triangles, ids)
+    shaded = shade(screen, _shading_frame(normals, view), plain, light, triangles, ids)
     rgba = shaded.rgba
+    if texture is not None or gloss is not None:
+        colour, hit = rgba[..., :3], rgba[..., 3:]
+        if texture is not None:
+            colour = colour * texture.at(ids, shaded.weights)
+        if gloss is not None:
+            colour = colour + hit * gloss.reflected(shaded.normal, view, light)
+        rgba = torch.cat([colour, hit], dim=3)
     if smooth_edges:
         surface = torch.where(ids < 0, torch.inf, shaded.depth[..., 0].detach())
         pixel_mm = screen[..., 2].detach().mean(dim=1).clamp_min(NEAR_MM) / view.focal.detach().to(screen)

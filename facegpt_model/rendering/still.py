@@ -22,6 +22,7 @@ from facegpt_model.morphable.textured import TexturedModel
 from facegpt_model.rendering.deferred import interpolate, render
 from facegpt_model.rendering.face_area import face_area
 from facegpt_model.rendering.lighting import Y0, sh_basis
+from facegpt_model.rendering.materials import Texture
 from facegpt_model.rendering.portrait import draw_portrait
 from facegpt_model.rendering.surface import surface_of
 from facegpt_model.rendering.worn import worn_now
@@ -167,11 +168,8 @@ def _texture_colour(model: MorphableModel, code: FaceCode, ids: Tensor, weights:
     """(1, 3, H, W) albedo from the model's texture, None for models that have none."""
     if not isinstance(model, TexturedModel):
         return None
-    corners = model.uv[model.triangles_uv][ids.clamp_min(0)]
-    place = (weights[..., None] * corners).sum(dim=3)
-    grid = torch.stack([place[..., 0] * 2 - 1, 1 - place[..., 1] * 2], dim=3)
-    texture = model.texture(code, TEXTURE_SIZE).permute(0, 3, 1, 2).float()
-    return torch.nn.functional.grid_sample(texture, grid, align_corners=False, padding_mode="border")
+    image = model.texture(code, TEXTURE_SIZE).permute(0, 3, 1, 2)
+    return Texture(image, model.uv, model.triangles_uv).at(ids, weights).permute(0, 3, 1, 2)
 
 
 @lru_cache(maxsize=8)
