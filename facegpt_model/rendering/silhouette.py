@@ -148,12 +148,28 @@ def _crossings(axis: int, points: Tensor, depth: Tensor, outline: _Outline, deta
     own = (surfaces[front_pixel] - edge_depth).abs() < OWN_SURFACE * scale
     open_behind = surfaces[back_pixel] > edge_depth + BEHIND * scale
     kept = (inside & own & open_behind).nonzero().squeeze(1)
+    towards = torch.where(lower_is_back, -1.0, 1.0).to(points.dtype)
+    beyond = (crossing - front) * towards
+    kept = kept[_outermost(front_pixel[kept] * 2 + lower_is_back[kept], beyond[kept], 2 * depth.numel())]
     return _Crossings(
         start=outline.start[edge[kept]],
         end=outline.end[edge[kept]],
         line=line[kept],
         front=front[kept].to(points.dtype) + 0.5,
-        towards=torch.where(lower_is_back[kept], -1.0, 1.0).to(points.dtype),
+        towards=towards[kept],
         front_pixel=front_pixel[kept],
         back_pixel=back_pixel[kept],
     )
+
+
+def _outermost(pair: Tensor, beyond: Tensor, pairs: int) -> Tensor:
+    """Indices of one crossing for each pair of pixels: the furthest, the last of equals.
+
+    Where a limb folds in projection, several outlines lie between two pixels, one before the
+    other; counting all of them would send the gradient of one border several times.
+    """
+    furthest = beyond.new_full((pairs,), -torch.inf).scatter_reduce(0, pair, beyond, "amax")
+    order = torch.arange(len(pair), device=pair.device)
+    tied = torch.where(beyond >= furthest[pair], order, -1)
+    last = torch.full((pairs,), -1, device=pair.device).scatter_reduce(0, pair, tied, "amax")
+    return last[last >= 0]

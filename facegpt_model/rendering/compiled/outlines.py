@@ -81,6 +81,8 @@ def _crossings(
 ) -> np.ndarray:  # pragma: no cover, compiled
     """(N, 6) int64: axis, start and end vertex, line, front and back pixel along the axis.
 
+    Of several outlines between two pixels only the outermost counts, as in silhouette.py.
+
     nearest, own, behind: mm; nothing closer is drawn, how far the front pixel may be from the
     edge to be its own surface, and how far behind it the other pixel must be.
     """
@@ -93,6 +95,8 @@ def _crossings(
             vx, vy = points[c, 0] - points[a, 0], points[c, 1] - points[a, 1]
             facing[t] = 1 if ux * vy - uy * vx < 0 else 2
     found = np.empty((1024, 6), np.int64)
+    furthest = np.empty(1024)
+    of_pair = np.full((2, 2, size[1], size[0]), -1, np.int32)  # by axis and the side that is in front
     count = 0
     for e in range(len(edges)):
         one = facing[faces[e, 0]]
@@ -123,17 +127,25 @@ def _crossings(
             far = 1.0 / ((1.0 - along) / points[start, 2] + along / points[end, 2])
             if not (abs(here - far) < own and there > far + behind):
                 continue
-            if count == len(found):
-                longer = np.empty((2 * count, 6), np.int64)
-                longer[:count] = found
-                found = longer
-            found[count, AXIS] = axis
-            found[count, START] = start
-            found[count, END] = end
-            found[count, LINE] = line
-            found[count, FRONT] = front
-            found[count, BACK] = back
-            count += 1
+            beyond = (crossing - (front + 0.5)) * (back - front)
+            y, x = (line, lower) if axis == 0 else (lower, line)
+            place = of_pair[axis, front - lower, y, x]
+            if place < 0:
+                place = count
+                of_pair[axis, front - lower, y, x] = count
+                count += 1
+            elif beyond < furthest[place]:
+                continue
+            if place == len(found):
+                found = np.concatenate((found, np.empty_like(found)))
+                furthest = np.concatenate((furthest, np.empty_like(furthest)))
+            furthest[place] = beyond
+            found[place, AXIS] = axis
+            found[place, START] = start
+            found[place, END] = end
+            found[place, LINE] = line
+            found[place, FRONT] = front
+            found[place, BACK] = back
     return found[:count].copy()
 
 
