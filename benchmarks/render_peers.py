@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from facegpt_model.face import View
+from facegpt_model.rendering import torch3d
 from facegpt_model.rendering.cameras import project
 from facegpt_model.rendering.topology import topology_of
 
@@ -65,3 +66,15 @@ def outline_flags(screen: np.ndarray, triangles: Tensor) -> np.ndarray:
     faces = topology.faces.numpy()
     other = np.where(faces[:, 1] < 0, False, facing[faces[:, 1]])
     return (facing[faces[:, 0]] != other)[topology.triangle_edges.numpy()] & facing[:, None]
+
+
+def pytorch3d_job(
+    vertices: Tensor, triangles: Tensor, colours: Tensor, view: View
+) -> Callable[[], object] | None:
+    """Forward and backward by PyTorch3D's hard rasteriser and our shading, or None without it."""
+    try:
+        renderer = torch3d.HardRenderer()
+    except torch3d.Pytorch3dMissing:
+        return None
+    points = vertices.detach().requires_grad_()
+    return lambda: renderer(points, triangles, colours.detach(), view).image.sum().backward()

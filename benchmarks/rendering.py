@@ -147,12 +147,14 @@ def growth_figures(mesh: Mesh, repeats: int) -> dict[str, float]:
 
 
 def peer_figures(mesh: Mesh, repeats: int) -> dict[str, float]:
-    """deodr on the same picture, where it is installed."""
+    """deodr and PyTorch3D on the same picture, where they are installed."""
     vertices, triangles, colours = mesh
     view = portrait_view(yaw_deg=20, size=224)
     figures = {}
     if job := render_peers.deodr_job(vertices, triangles, colours, view):
         figures["deodr_render_backward_224_n1_ms"] = least_ms(job, repeats)
+    if job := render_peers.pytorch3d_job(vertices, triangles, colours, view):
+        figures["pytorch3d_hard_fwd_bwd_224_n1_ms"] = least_ms(job, 1)
     return figures
 
 
@@ -197,7 +199,7 @@ def floor_figures(mesh: Mesh) -> dict[str, float]:
 
 def measure(repeats: int) -> dict[str, float]:
     """Name of a figure (with its unit) to its value."""
-    model = load("openhead@2")
+    model = load()
     mesh = mean_mesh(model)
     return (
         main_figures(mesh, repeats)
@@ -219,7 +221,7 @@ def main() -> None:
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.wall_threads or 1)
     if chosen.wall_threads:
-        print(wall_ms_per_image(mean_mesh(load("openhead@2")), chosen.repeats))
+        print(wall_ms_per_image(mean_mesh(load()), chosen.repeats))
         return
     figures = measure(chosen.repeats)
     for name, value in figures.items():

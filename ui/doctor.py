@@ -36,6 +36,7 @@ def examine() -> list[Finding]:
         check_packages,
         check_machine,
         check_names,
+        check_renderers,
         check_assets,
         check_checkpoint,
     )
@@ -117,6 +118,17 @@ def check_names(root: Path | None = None) -> list[Finding]:
             text = f"import {name} finds {other}; install facegpt in an environment of its own"
             findings.append(Finding(f"package {name}", "broken", text))
     return findings or [Finding("package names", "ok", f"{', '.join(HOUSE)} come from {root}")]
+
+
+def check_renderers() -> list[Finding]:
+    """Optional renderers: whether they can be imported beside the installed torch."""
+    from facegpt_model.rendering import torch3d
+
+    try:
+        version = torch3d.require_pytorch3d().__version__
+    except torch3d.Pytorch3dMissing as error:
+        return [Finding("pytorch3d", "note", f"{error} (optional)")]
+    return [Finding("pytorch3d", "ok", str(version))]
 
 
 def check_assets() -> list[Finding]:

@@ -11,6 +11,8 @@ from typing import Protocol
 
 from torch import Tensor
 
+from facegpt_model.face import View
+
 
 @dataclass(frozen=True)
 class Rendering:
@@ -41,4 +43,19 @@ class Visibility(Protocol):
         screen: (B, V, 3) pixel x, pixel y and depth in mm. Triangles with a corner nearer
         than cameras.NEAR_MM, or without area on the screen, are left out.
         """
+        ...
+
+
+class Renderer(Protocol):
+    """Draws B meshes: deferred.render, or PyTorch3D's hard and soft modes in torch3d.py."""
+
+    def __call__(
+        self,
+        vertices: Tensor,
+        triangles: Tensor,
+        colours: Tensor,
+        view: View,
+        background: Tensor | None = None,
+    ) -> Rendering:
+        """Arguments as in deferred.render; ValueError for input that does not fit."""
         ...

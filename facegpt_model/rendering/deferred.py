@@ -57,7 +57,7 @@ def render(
     """
     texture = colours if isinstance(colours, Texture) else None
     plain = torch.ones_like(vertices[:1]) if isinstance(colours, Texture) else colours
-    _check(vertices, plain, view)
+    check_scene(vertices, plain, view)
     topology_of(triangles, vertices.shape[1])
     batch = vertices.shape[0]
     height, width = view.image_size
@@ -70,7 +70,7 @@ def render(
     normals = (vertex_normals if compiled else vertex_normals_in_torch)(vertices, triangles)
     plain, light = plain.to(vertices).expand(batch, -1, -1), view.light.to(vertices)
     shade = pixels.shade_visible if compiled else shade_visible
-    shaded = shade(screen, _shading_frame(normals, view), plain, light, triangles, ids)
+    shaded = shade(screen, shading_frame(normals, view), plain, light, triangles, ids)
     rgba = shaded.rgba
     if texture is not None or gloss is not None:
         colour, hit = rgba[..., :3], rgba[..., 3:]
@@ -88,7 +88,7 @@ def render(
     mask = rgba[..., 3:].permute(0, 3, 1, 2)
     image = rgba[..., :3].permute(0, 3, 1, 2)
     if background is not None:
-        image = image + (1 - mask) * _background(background.to(vertices), batch, height, width)
+        image = image + (1 - mask) * background_picture(background.to(vertices), batch, height, width)
     return Rendering(
         image=image,
         mask=mask,
@@ -120,7 +120,8 @@ def interpolate(rendering: Rendering, triangles: Tensor, attributes: Tensor) -> 
     return filled.view(batch, height, width, -1).permute(0, 3, 1, 2)
 
 
-def _check(vertices: Tensor, colours: Tensor, view: View) -> None:
+def check_scene(vertices: Tensor, colours: Tensor, view: View) -> None:
+    """Raise ValueError in one sentence for shapes that do not fit and numbers that are not finite."""
     if vertices.ndim != 3 or vertices.shape[2] != 3:
         raise ValueError(f"vertices must be (B, V, 3), not {tuple(vertices.shape)}")
     batch, count = vertices.shape[:2]
@@ -143,12 +144,14 @@ def _check(vertices: Tensor, colours: Tensor, view: View) -> None:
         )
 
 
-def _shading_frame(normals: Tensor, view: View) -> Tensor:
+def shading_frame(normals: Tensor, view: View) -> Tensor:
+    """(B, V, 3) head-frame normals turned into the shading frame."""
     turned = normals @ rotation_matrix(view.rotation.to(normals)).transpose(1, 2)
     return turned * normals.new_tensor([1.0, -1.0, -1.0])
 
 
-def _background(background: Tensor, batch: int, height: int, width: int) -> Tensor:
+def background_picture(background: Tensor, batch: int, height: int, width: int) -> Tensor:
+    """A background in any form render takes, to be added to (B, 3, H, W); ValueError for others."""
     if background.shape == (3,):
         return background.view(1, 3, 1, 1)
     if background.shape == (batch, 3):

@@ -28,7 +28,7 @@ class Scene:
     """
 
     def __init__(self, yaw: float) -> None:
-        model = load("openhead@1")
+        model = load()
         assert isinstance(model, OpenHead)
         self.model = model.double()
         self.yaw = yaw

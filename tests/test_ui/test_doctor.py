@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,12 @@ def test_a_missing_asset_breaks_only_if_needed_to_run(
     monkeypatch.setenv("FACEGPT_HOME", str(tmp_path))
     states = {finding.name: finding.state for finding in doctor.check_assets()}
     assert states["asset face_landmarker"] == "broken" and "asset anny" not in states
+
+
+def test_an_absent_optional_renderer_is_a_note_that_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "pytorch3d", None)
+    (finding,) = doctor.check_renderers()
+    assert (finding.name, finding.state) == ("pytorch3d", "note")
+    assert "FORCE" in finding.text and "docs/rendering.md" in finding.text
