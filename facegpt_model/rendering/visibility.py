@@ -1,12 +1,13 @@
-"""Which triangle is nearest under each pixel centre: z-buffers on numba and in plain torch.
+"""Which triangle is nearest under each pixel centre: z-buffers on numba, in plain torch, on warp.
 
-Both follow the Visibility protocol of base.py. The numba kernel works in float64 without
+All follow the Visibility protocol of base.py. The numba kernel works in float64 without
 fast maths: an edge shared by two triangles is then evaluated to exactly opposite numbers,
 so no pixel centre falls through a seam.
 """
 
 from __future__ import annotations
 
+import importlib
 import math
 
 import numpy as np
@@ -135,6 +136,24 @@ class TorchVisibility:
         best = torch.full((batch * height * width,), -1, dtype=torch.int64, device=device)
         best.scatter_reduce_(0, pixel[inside], key[inside], "amax", include_self=True)
         return torch.where(best >= 0, best & 0xFFFFFFFF, best).view(batch, height, width)
+
+
+class WarpVisibility:
+    """Z-buffer on NVIDIA Warp, for CUDA devices and the CPU; needs the optional extra `warp`."""
+
+    def __init__(self) -> None:
+        """Raises ImportError, saying what to install, where warp-lang is missing."""
+        try:
+            self._fill = importlib.import_module("facegpt_model.rendering.warp_kernel").fill
+        except ImportError as error:
+            raise ImportError(
+                f"the warp renderer needs warp-lang ({error}); install it with: pip install 'facegpt[warp]'"
+            ) from error
+
+    def visible_triangles(self, screen: Tensor, triangles: Tensor, height: int, width: int) -> Tensor:
+        """(B, H, W) int64 triangle ids, -1 for background; see base.Visibility."""
+        found: Tensor = self._fill(screen, triangles, height, width, MIN_AREA, NEAR_MM)
+        return found
 
 
 def _cross(first: Tensor, second: Tensor) -> Tensor:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -9,9 +12,11 @@ from torch import Tensor
 
 from facegpt_model.rendering.base import Visibility
 from facegpt_model.rendering.cameras import portrait_view, project
-from facegpt_model.rendering.visibility import NumbaVisibility, TorchVisibility
+from facegpt_model.rendering.visibility import NumbaVisibility, TorchVisibility, WarpVisibility
 
 BACKENDS = [NumbaVisibility(threads=1), NumbaVisibility(threads=2), TorchVisibility()]
+if importlib.util.find_spec("warp"):  # the optional extra
+    BACKENDS.append(WarpVisibility())
 
 
 def nearest_by_loop(screen: np.ndarray, triangles: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -56,13 +61,21 @@ def test_a_batch_is_its_pictures_one_by_one(
         assert torch.equal(together[k], visibility.visible_triangles(screen, triangles, 50, 40)[0])
 
 
-def test_numba_and_torch_agree_on_a_head(head: tuple[Tensor, Tensor, Tensor]) -> None:
+@pytest.mark.parametrize("visibility", BACKENDS[1:])
+def test_backends_agree_on_a_head(visibility: Visibility, head: tuple[Tensor, Tensor, Tensor]) -> None:
     vertices, triangles, _ = head
     screen = project(vertices[None].float(), portrait_view(yaw_deg=25, size=120))
-    numba = NumbaVisibility().visible_triangles(screen, triangles, 120, 120)
-    plain = TorchVisibility().visible_triangles(screen, triangles, 120, 120)
-    assert (numba != plain).float().mean() < 1e-3
-    assert ((numba >= 0) != (plain >= 0)).sum() == 0
+    numba = NumbaVisibility(threads=1).visible_triangles(screen, triangles, 120, 120)
+    other = visibility.visible_triangles(screen, triangles, 120, 120)
+    assert (numba != other).float().mean() < 1e-3
+    assert ((numba >= 0) != (other >= 0)).sum() == 0
+
+
+def test_without_warp_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "facegpt_model.rendering.warp_kernel", raising=False)
+    monkeypatch.setitem(sys.modules, "warp", None)
+    with pytest.raises(ImportError, match=r"needs warp-lang.*facegpt\[warp\]"):
+        WarpVisibility()
 
 
 @pytest.mark.parametrize("visibility", BACKENDS)
