@@ -51,10 +51,11 @@ def keep(face: FaceEstimate, text: str, said: str, workspace: Workspace) -> Face
 
     made_by["understood"] is the answer, made_by["attributes"] its canonical phrases.
     """
-    dressed, assumed = with_hair(face, said)
+    dressed, assumed = with_hair(face, said, workspace.studio.head.layout)
     statement = parse(said.replace(FACE, "").strip())
     made_by: dict[str, Any] = {"tool": "imagine", "text": text, "understood": said}
-    made_by["attributes"] = list(statement.phrases) if statement else []
+    if statement is not None:
+        made_by["attributes"] = list(statement.phrases)
     if assumed:
         made_by["assumed"] = assumed
     return workspace.add(dressed, made_by=made_by)

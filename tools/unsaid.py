@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from facegpt_model.appearance.parameters import Appearance, Hair
 from facegpt_model.face import FaceEstimate
+from facegpt_model.layout import CodeLayout
 from facegpt_model.semantics.axes import phrase_table
 from facegpt_model.semantics.words import Statement, parse
 from facegpt_model.vlm.tokens import FACE
@@ -21,15 +22,16 @@ ABOUT_HAIR = frozenset(
 )  # fmt: skip
 
 
-def with_hair(estimate: FaceEstimate, understood: str) -> tuple[FaceEstimate, str]:
+def with_hair(estimate: FaceEstimate, understood: str, layout: CodeLayout) -> tuple[FaceEstimate, str]:
     """The face with hair as people of that sex and age often wear it, and what was assumed.
 
-    understood: the model's canonical sentence. Returns the same estimate and "" when hair was
-    mentioned, the sentence cannot be read, or the head model carries no hair.
+    understood: the model's canonical sentence; layout: of the face's head model. Returns the
+    same estimate and "" when hair was mentioned, the sentence cannot be read, or the head
+    model carries no hair.
     """
     statement = parse(understood.replace(FACE, "").strip())
     code = estimate.code
-    if statement is None or not code.appearance.shape[1]:
+    if statement is None or not layout.appearance:
         return estimate, ""
     if any(
         phrase_table()[phrase][0] in ABOUT_HAIR for phrase in statement.phrases if phrase in phrase_table()
@@ -37,7 +39,7 @@ def with_hair(estimate: FaceEstimate, understood: str) -> tuple[FaceEstimate, st
         return estimate, ""
     worn = Appearance.of(code.appearance[0])
     hair, words = usual_hair(statement)
-    dressed = replace(code, appearance=replace(worn, hair=hair).row().to(code.appearance))
+    dressed = replace(code, appearance=replace(worn, hair=hair).row().to(code.identity))
     return replace(estimate, code=dressed), f"{words}, as hair was not described"
 
 

@@ -46,7 +46,13 @@ def test_a_spoken_face_gets_a_handle(talk: Script, estimate: Make, case: Path) -
         message = conversation.messages[-1]
         assert message.additional_kwargs == {"handles": ["face-1"]}
     made_by = json.loads((case / "face-1.json").read_text())["made_by"]
-    assert made_by == {"tool": "imagine", "text": "a man", "understood": "A man. <FACE>"}
+    assert made_by == {
+        "tool": "imagine",
+        "text": "a man",
+        "understood": "A man. <FACE>",
+        "attributes": [],
+        "assumed": "short hair, as hair was not described",
+    }
 
 
 def test_two_faces_in_one_message_get_two_handles(talk: Script, estimate: Make) -> None:
