@@ -40,7 +40,8 @@ REACH = 2.5  # standard deviations at which melanin meets its end tones
 
 Colour = tuple[float, float, float]
 Share = tuple[float, dict[str, float]]  # at z = 0, and per standard deviation of named components
-SKIN: tuple[Colour, Colour, Colour] = ((244, 208, 185), (214, 166, 136), (84, 54, 39))
+Tones = tuple[Colour, Colour, Colour]  # at melanin -REACH, 0 and REACH
+SKIN: Tones = ((244, 208, 185), (214, 166, 136), (84, 54, 39))
 HAIR: Colour = (40, 28, 21)
 GREY_HAIR: Colour = (172, 170, 168)
 RED_BLOOD: Colour = (0.025, -0.05, -0.04)
@@ -57,7 +58,7 @@ class Paint:
     strongly those two components act
     """
 
-    tones: tuple[Colour, Colour, Colour]
+    tones: Tones
     gain: dict[str, Colour] = field(default_factory=dict)
     veil: Colour = (0.0, 0.0, 0.0)
     veil_share: Share = (0.0, {})
@@ -66,14 +67,20 @@ class Paint:
     sallow: float = 0.0
 
 
-def _plain(red: float, green: float, blue: float) -> tuple[Colour, Colour, Colour]:
+def _plain(red: float, green: float, blue: float) -> Tones:
     """A colour that does not follow the skin."""
     return ((red, green, blue),) * 3
 
 
-def _skin(factor: float, tint: Colour = (1, 1, 1), blood: float = 1.0, cover: Share | None = None) -> Paint:
-    """Skin whose linear RGB is the plain skin's times a factor and a tint."""
-    shaded = [to_srgb(to_linear(tone) * factor * np.array(tint)) * 255 for tone in SKIN]
+def skin_paint(
+    tones: Tones,
+    factor: float = 1.0,
+    tint: Colour = (1, 1, 1),
+    blood: float = 1.0,
+    cover: Share | None = None,
+) -> Paint:
+    """Skin whose linear RGB is that of plain skin's three tones times a factor and a tint."""
+    shaded = [to_srgb(to_linear(tone) * factor * np.array(tint)) * 255 for tone in tones]
     light, middle, dark = ((float(c[0]), float(c[1]), float(c[2])) for c in shaded)
     return Paint((light, middle, dark), blood=blood, sallow=1.0, cover=cover)
 
@@ -98,10 +105,10 @@ def paints() -> dict[str, Paint]:
     lip_gain: dict[str, Colour] = {"lip colour": (0.02, -0.16, -0.12)}
     lips = ((212, 146, 134), (184, 116, 104), (94, 55, 48))
     return {
-        "skin": _skin(1.0),
-        "mottle": _skin(0.91, (1.0, 0.97, 0.95)),
-        "flush": _skin(0.97, (1.02, 0.76, 0.72), blood=2.2),
-        "socket": _skin(0.76, (1.0, 0.90, 0.93), blood=0.8),
+        "skin": skin_paint(SKIN),
+        "mottle": skin_paint(SKIN, 0.91, (1.0, 0.97, 0.95)),
+        "flush": skin_paint(SKIN, 0.97, (1.02, 0.76, 0.72), blood=2.2),
+        "socket": skin_paint(SKIN, 0.76, (1.0, 0.90, 0.93), blood=0.8),
         "lips": Paint(lips, gain=lip_gain, blood=0.9, sallow=0.4),
         "mouth_line": Paint(((112, 56, 50), (96, 48, 43), (44, 23, 20)), gain=lip_gain, blood=0.4),
         "wet_rim": Paint(((206, 146, 134), (190, 130, 118), (134, 86, 76)), blood=1.0),
@@ -114,8 +121,8 @@ def paints() -> dict[str, Paint]:
         "teeth": Paint(_plain(226, 214, 192)),
         "tongue": Paint(_plain(178, 96, 92)),
         "cavity": Paint(_plain(74, 26, 25)),
-        "wrinkles": _skin(0.62, (1.0, 0.88, 0.82), cover=(0.0, {"skin age": 0.34})),
-        "freckles": _skin(0.55, (1.0, 0.78, 0.60), cover=(0.0, {"freckles": 0.36})),
+        "wrinkles": skin_paint(SKIN, 0.62, (1.0, 0.88, 0.82), cover=(0.0, {"skin age": 0.34})),
+        "freckles": skin_paint(SKIN, 0.55, (1.0, 0.78, 0.60), cover=(0.0, {"freckles": 0.36})),
         "beard": _hair((58, 50, 46), (0.03, {"beard shadow": 0.25}), 0.3, 0.5),
         "brow_rim": _hair(HAIR, (0.0, {"brow thickness": 0.36}), 0.2, 0.8),
         "brow": _hair(HAIR, (0.80, {"brow darkness": 0.18}), 0.25, 0.8),
@@ -136,7 +143,7 @@ def to_srgb(linear: FloatArray) -> FloatArray:
     return np.where(value <= 0.0031308, value * 12.92, 1.055 * value ** (1 / 2.4) - 0.055)
 
 
-def through_three_tones(tones: tuple[Colour, Colour, Colour]) -> tuple[FloatArray, FloatArray, FloatArray]:
+def through_three_tones(tones: Tones) -> tuple[FloatArray, FloatArray, FloatArray]:
     """(mean, slope, gain), each (3,), so that (mean + z slope) exp(z gain) meets the tones at -2.5, 0, 2.5.
 
     With E = exp(2.5 gain): light E^2 - 2 mean E + dark = 0; the larger root is meant.
@@ -165,9 +172,16 @@ class Palette:
     overlay: IntArray
 
 
-def palette(regions: tuple[str, ...]) -> Palette:
-    """The paints of `regions` in that order."""
-    table = paints()
+def palette(
+    regions: tuple[str, ...],
+    table: dict[str, Paint] | None = None,
+    red_blood: Colour = RED_BLOOD,
+) -> Palette:
+    """The paints of `regions` in that order, from a table of them or paints().
+
+    red_blood: log factor of skin's linear RGB per standard deviation of haemoglobin
+    """
+    table = paints() if table is None else table
     count = len(regions)
     place = {name: row for row, name in enumerate(ALBEDO_NAMES)}
     result = Palette(
@@ -187,7 +201,7 @@ def palette(regions: tuple[str, ...]) -> Palette:
         result.mean[row], result.basis[melanin, row], result.gain[melanin, row] = through_three_tones(
             paint.tones
         )
-        result.gain[place["haemoglobin"], row] = paint.blood * np.array(RED_BLOOD)
+        result.gain[place["haemoglobin"], row] = paint.blood * np.array(red_blood)
         result.gain[place["sallow"], row] = paint.sallow * np.array(SALLOW)
         for component, gain in paint.gain.items():
             result.gain[place[component], row] = gain
