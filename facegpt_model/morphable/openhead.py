@@ -25,11 +25,15 @@ from facegpt_model.morphable.guard import Guard
 from facegpt_model.morphable.jaw import jaw_line
 from facegpt_model.morphable.linear import blend, check_code
 from facegpt_model.morphable.painting import paint
+from facegpt_model.morphable.skin_detail import SkinDetail
 
 BASIS = "openhead@2"
 SAMPLE_LIMIT = 2.5  # standard deviations; beyond it too many faces fold
 COLOUR_FLOOR = 0.004  # no surface is blacker than this
 MASK_FULL = 252.0  # the byte that stands for a weight of 1
+MELANIN_LIMIT = 2.5  # standard deviations; the tones are known up to here and stay the same beyond
+SKIN_FILE = Path(str(files("facegpt_model.morphable") / "openhead_skin.npz"))
+SKIN_REGIONS = ("skin", "mottle", "flush", "socket")  # what the learned detail varies
 
 
 class OpenHead(nn.Module):
@@ -84,12 +88,21 @@ class OpenHead(nn.Module):
     region_cover_basis: Tensor
     region_overlay: Tensor
 
-    def __init__(self, path: Path | None = None) -> None:
-        """Load the shipped file, or another one of the same make."""
+    def __init__(self, path: Path | None = None, skin: Path | None = SKIN_FILE) -> None:
+        """Load the shipped file, or another one of the same make.
+
+        skin: learned detail over the same atlas and its components; painted skin only when None
+        """
         super().__init__()
         source = path if path is not None else files("facegpt_model.morphable") / "openhead2.npz"
         with source.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            self._take(dict(stored))
+            arrays = dict(stored)
+        uv, corners, corners_uv = (
+            torch.from_numpy(arrays[key].astype(kind))
+            for key, kind in (("uv", np.float32), ("triangles", np.int64), ("triangles_uv", np.int64))
+        )
+        self.skin = None if skin is None else SkinDetail(skin, uv, corners, corners_uv)
+        self._take(arrays | (self.skin.tables if self.skin is not None else {}))
 
     def _take(self, stored: dict[str, np.ndarray[Any, Any]]) -> None:
         def keep(name: str, array: np.ndarray[Any, Any], dtype: torch.dtype) -> None:
@@ -104,7 +117,7 @@ class OpenHead(nn.Module):
         self.expression_names = names("expression_names")
         self.part_names = names("part_names")
         self.target_names = names("target_names")
-        self.albedo_names = names("albedo_names")
+        self.albedo_names = names("albedo_names") + (self.skin.names if self.skin is not None else ())
         self.region_names = names("region_names")
         self.macro_names = names("macro_names")
         keep("mean", stored["mean"], torch.float32)
@@ -131,7 +144,7 @@ class OpenHead(nn.Module):
             BASIS,
             len(self.identity_basis),
             len(self.expression_basis),
-            len(self.region_colour_basis),
+            len(self.albedo_names),
             appearance=COUNT,
         )
 
@@ -150,40 +163,58 @@ class OpenHead(nn.Module):
 
     def region_colours(self, code: FaceCode) -> Tensor:
         """(B, R, 3) linear RGB in [0, 1] of each region's own paint."""
-        check_code(code, self.layout)
-        z = code.albedo
+        z = self._of_regions(code)
         basis, gain = self.region_colour_basis.to(z.dtype), self.region_gain.to(z.dtype)
         paint = self.region_colour_mean.to(z.dtype) + torch.einsum("ba,arc->brc", z, basis)
         veil = (self.region_veil_mean.to(z.dtype) + z @ self.region_veil_basis.to(z.dtype)).clamp(0, 1)
         paint = (paint * torch.einsum("ba,arc->brc", z, gain).exp()).clamp(COLOUR_FLOOR, 1)
         return paint + veil[..., None] * (self.region_veil.to(z.dtype) - paint)
 
+    def _of_regions(self, code: FaceCode) -> Tensor:
+        """(B, A) standard deviations of the components that act on whole regions."""
+        check_code(code, self.layout)
+        z = code.albedo[:, : len(self.region_colour_basis)]
+        column = self.albedo_names.index("melanin")
+        tone = z[:, column : column + 1].clamp(-MELANIN_LIMIT, MELANIN_LIMIT)
+        return torch.cat([z[:, :column], tone, z[:, column + 1 :]], dim=1)
+
     def region_cover(self, code: FaceCode) -> Tensor:
         """(B, R) in [0, 1]: how much of each overlay shows; 1 for base regions."""
-        check_code(code, self.layout)
-        z = code.albedo
+        z = self._of_regions(code)
         return (self.region_cover_mean.to(z.dtype) + z @ self.region_cover_basis.to(z.dtype)).clamp(0, 1)
 
     def albedo(self, code: FaceCode) -> Tensor:
         """(B, V, 3) linear RGB in [0, 1] per vertex."""
-        return self._coloured(self.region_weights.T, code)
+        detail = None if self.skin is None else self.skin.at_vertices(self._learned(code))
+        return self._coloured(self.region_weights.T, code, detail)
 
     def texture(self, code: FaceCode, size: int = 1024) -> Tensor:
         """(B, size, size, 3) linear RGB over the atlas, row 0 is v = 1; unused texels are skin."""
+        detail = None if self.skin is None else self.skin.at_texels(self._learned(code), size)
         asked = torch.is_grad_enabled() and code.albedo.requires_grad
         if size == self.region_masks.shape[-1] and self.mean.device.type == "cpu" and not asked:
-            return self._painted(code)
-        return self._coloured(self.masks(size).flatten(1), code).unflatten(1, (size, size))
+            return self._painted(code, detail)
+        return self._coloured(self.masks(size).flatten(1), code, detail).unflatten(1, (size, size))
 
-    def _painted(self, code: FaceCode) -> Tensor:
+    def _painted(self, code: FaceCode, detail: Tensor | None) -> Tensor:
         """As texture at the size of the stored masks, without gradient and in a tenth of the time."""
         masks, overlay = self.region_masks.numpy(), self.region_overlay.numpy()
+        skin = np.array([name in SKIN_REGIONS for name in self.region_names])
         colours, cover = self.region_colours(code), self.region_cover(code)
+        side = masks.shape[-1]
+        plain = torch.ones(1, 1, 1, 3)
+        factors = plain if detail is None else detail.detach().float().unflatten(1, (side, side))
         painted = [
-            paint(masks, overlay, MASK_FULL, rgb.numpy(), shown.numpy())
-            for rgb, shown in zip(colours.float(), cover.float(), strict=True)
+            paint(masks, overlay, skin, MASK_FULL, rgb.numpy(), shown.numpy(), factor.numpy())
+            for rgb, shown, factor in zip(
+                colours.float(), cover.float(), factors.expand(len(colours), side, side, 3), strict=True
+            )
         ]
         return torch.from_numpy(np.stack(painted)).to(colours.dtype)
+
+    def _learned(self, code: FaceCode) -> Tensor:
+        """(B, K) standard deviations of the learned components of skin."""
+        return code.albedo[:, len(self.region_colour_basis) :]
 
     def masks(self, size: int) -> Tensor:
         """(R, size, size) weights of the regions in [0, 1], averaged when smaller than stored."""
@@ -204,12 +235,19 @@ class OpenHead(nn.Module):
         shares[~overlay] /= shares[~overlay].sum(0, keepdim=True)
         return shares
 
-    def _coloured(self, weights: Tensor, code: FaceCode) -> Tensor:
-        """(B, n, 3) colours of n places with region weights (R, n): the base mixed, overlays painted over."""
+    def _coloured(self, weights: Tensor, code: FaceCode, detail: Tensor | None) -> Tensor:
+        """(B, n, 3) colours of n places with region weights (R, n): the base mixed, overlays painted over.
+
+        detail: (B, n, 3) factors of skin's own colour
+        """
         colours, cover = self.region_colours(code), self.region_cover(code)
         weights = weights.to(colours.dtype)
         overlay = self.region_overlay
         mixed = torch.einsum("rn,brc->bnc", weights[~overlay], colours[:, ~overlay])
+        if detail is not None:
+            own = [self.region_names.index(name) for name in SKIN_REGIONS]
+            skin = torch.einsum("rn,brc->bnc", weights[own], colours[:, own])
+            mixed = (mixed + skin * (detail - 1)).clamp(0, 1)
         for region in overlay.nonzero()[:, 0].tolist():
             shown = (cover[:, region, None] * weights[region])[..., None]
             mixed = mixed + shown * (colours[:, region, None] - mixed)

@@ -23,12 +23,11 @@ from facegpt_model.fitting.calibrate import in_turn
 from facegpt_model.fitting.portraits import Portrait, read_portraits
 from facegpt_model.morphable.build.pack import write_npz
 from facegpt_model.morphable.openhead import SKIN_FILE, OpenHead
-from facegpt_model.skin.atlas_maps import SEEN, bare_skin, quantised, shipped_maps
+from facegpt_model.skin.atlas_maps import bare_skin, known_share, quantised, shipped_maps
 from facegpt_model.skin.delight import pigment_map
 from facegpt_model.skin.lowrank import learn, symmetric
 from facegpt_model.skin.tones import pigments, skin_palette
 from facegpt_model.skin.unproject import head_texels, mean_openness, unproject
-from facegpt_model.morphable.build.noise import smoothstep
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +48,7 @@ def skin_arrays(model: OpenHead, portraits: list[Portrait]) -> dict[str, NDArray
     pigment = np.stack([found.pigment for found in maps]).astype(np.float32)
     weight = np.stack([found.weight for found in maps]).astype(np.float32)
     pigment, weight = symmetric(pigment, weight, texels.mirror)
-    fade = bare.fade * smoothstep(*SEEN, weight.mean(axis=0))
+    fade = known_share(texels, bare, weight.mean(axis=0))
     known = fade > 0.001
     found = learn(pigment[:, known], weight[:, known], bare.beard[known], COMPONENTS, SEED)
     learned = np.zeros((1 + COMPONENTS, len(fade), 2))
@@ -87,7 +86,7 @@ def main() -> None:
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(1)
-    model = OpenHead()
+    model = OpenHead(skin=None)
     usable = [p for p in read_portraits(options.photos) if p.verified and not p.is_test]
     write_npz(options.out, skin_arrays(model, in_turn(usable, options.count)))
     log.info("wrote %s, %.2f MB", options.out, options.out.stat().st_size / 1e6)

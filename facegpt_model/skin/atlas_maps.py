@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +12,12 @@ from facegpt_model.morphable.build.noise import smoothstep
 from facegpt_model.morphable.openhead import OpenHead
 from facegpt_model.skin.unproject import Texels, blurred
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating[Any]]
 
 SKIN_REGIONS = ("skin", "mottle", "flush", "socket")
 HAIR_REGIONS = ("brow", "brow_rim", "scalp", "lashes")
-FADE_TEXELS = 2.5  # blur of the mask of bare skin, of which only the inside is learned
-SEEN = (0.04, 0.25)  # mean weights between which a texel counts as known
+FADE_TEXELS = 3.0  # blur of the mask of bare skin, of which only the inside is learned
+SEEN, SEEN_TEXELS = (0.12, 0.42), 7.0  # blurred mean weights between which a texel counts as known
 SMOOTH_TEXELS = 1.3
 # Painted pigment (melanin, blood) of regions: everywhere for sockets, whose darkness the portraits
 # cannot tell from shadow, and where nothing is learned for the redness of ears.
@@ -47,6 +48,15 @@ def bare_skin(model: OpenHead, texels: Texels) -> BareSkin:
         soft = blurred(soft, FADE_TEXELS, axis)
     fade = smoothstep(0.55, 0.98, soft)[texels.row, texels.column] * skin
     return BareSkin(skin, of["beard"], of["socket"], of["flush"], fade)
+
+
+def known_share(texels: Texels, bare: BareSkin, coverage: Array) -> Array:
+    """(n,) how far learned maps hold, given the mean weight (n,) that portraits have at each texel."""
+    seen, there = texels.image(coverage * bare.skin), texels.image(bare.skin)
+    for axis in (0, 1):
+        seen, there = blurred(seen, SEEN_TEXELS, axis), blurred(there, SEEN_TEXELS, axis)
+    mean = (seen / np.maximum(there, 1e-3))[texels.row, texels.column]
+    return np.asarray(bare.fade * smoothstep(*SEEN, mean))
 
 
 def shipped_maps(texels: Texels, bare: BareSkin, fade: Array, learned: Array) -> Array:

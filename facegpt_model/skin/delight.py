@@ -13,6 +13,7 @@ Two traces of light remain in the colour and are removed as well: how it drifts 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from facegpt_model.rendering.lighting import sh_basis
 from facegpt_model.skin.unproject import Unprojected
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating[Any]]
 
 LEAST_FACING, FULL_FACING = 0.3, 0.7  # cosines between which a texel's weight rises to 1
 OPENNESS_POWER = 0.8  # how strongly what a place sees of its surroundings dims it

@@ -7,11 +7,12 @@ what light from one side has left. n texels, N people, two pigments.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating[Any]]
 
 ROBUST_ROUNDS, ROBUST_DEVIATIONS = 6, 1.5
 COMPONENT_ROUNDS = 12

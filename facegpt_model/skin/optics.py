@@ -3,19 +3,22 @@
 Two layers after Kubelka and Munk, with K = 2 mu_a and S = 3/4 mu_s', the lower one without end:
     R = R_1 + T_1^2 R_2 / (1 - R_1 R_2)
 per wavelength, then to linear sRGB under daylight D65. What little the epidermis itself scatters
-back keeps very dark skin from turning orange. Gloss of the surface is not part of it. Sources: absorption of melanosomes and
-of bloodless skin after Jacques 1998 (omlc.org/news/jan98/skinoptics.html), scattering of skin
-after Jacques 2013 (Phys. Med. Biol. 58 R37), haemoglobin after Prahl's table
-(omlc.org/spectra/hemoglobin), colour matching after Wyman,
-Sloan and Shirley 2013 (JCGT 2(2)), D65 after CIE 15. Lengths are centimetres, wavelengths nm.
+back keeps very dark skin from turning orange. Gloss of the surface is not part of it.
+
+Sources: absorption of melanosomes and of bloodless skin after Jacques 1998
+(omlc.org/news/jan98/skinoptics.html), scattering of skin after Jacques 2013 (Phys. Med. Biol.
+58 R37), haemoglobin after Prahl's table (omlc.org/spectra/hemoglobin), colour matching after
+Wyman, Sloan and Shirley 2013 (JCGT 2(2)), D65 after CIE 15. Lengths are centimetres.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating[Any]]
 
 WAVELENGTHS = np.arange(400.0, 701.0, 10.0)
 OXYHAEMOGLOBIN = np.array(

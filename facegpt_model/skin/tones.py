@@ -8,6 +8,7 @@ people. Averages over the face (red cheeks, dark sockets) are left to the learne
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ from facegpt_model.morphable.build.palette import (
 )
 from facegpt_model.skin.optics import skin_colour
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating[Any]]
 
 MELANOSOMES, MELANIN_STEP = 0.043, 0.8  # volume share at z = 0; its logarithm per sd: 0.6 % to 32 %
 BLOOD, BLOOD_STEP = 0.022, 0.45  # likewise for blood in the dermis: 0.7 % to 7 %

@@ -6,6 +6,7 @@ Colours are linear RGB; normals are in the shading frame (x right, y up, z towar
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +26,7 @@ from facegpt_model.rendering.occlusion import ambient_occlusion
 from facegpt_model.rendering.topology import vertex_normals
 from facegpt_model.rendering.visibility import rasterise
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating[Any]]
 
 DEPTH_SIZE = 512  # pixels of the depth picture that tells what is hidden
 HIDDEN_MM = 3.0  # by how much a place may lie behind the depth picture
@@ -127,7 +128,7 @@ def unproject(portrait: Portrait, model: OpenHead, texels: Texels) -> Unprojecte
 
 def _read(photo: Image.Image, pixel: Array) -> tuple[Array, NDArray[np.bool_]]:
     """Bilinear linear colours at pixels, and where they are inside and not clipped."""
-    image = np.asarray(photo, dtype=np.float64) / 255
+    image: Array = np.asarray(photo, dtype=np.float64) / 255
     for axis in (0, 1):
         image = blurred(image, BLUR_PIXELS, axis)
     height, width = image.shape[:2]
@@ -151,9 +152,7 @@ def blurred(image: Array, sigma: float, axis: int) -> Array:
     padding = [(reach, reach) if k == axis else (0, 0) for k in range(image.ndim)]
     padded = np.pad(image, padding, mode="edge")
     length = image.shape[axis]
-    return np.asarray(
-        sum(w * np.take(padded, range(k, k + length), axis=axis) for k, w in enumerate(kernel))
-    )
+    return np.asarray(sum(w * np.take(padded, range(k, k + length), axis=axis) for k, w in enumerate(kernel)))
 
 
 def _hidden(
