@@ -45,20 +45,27 @@ OF_FEATURES = (
 
 
 def fit_appearance(
-    photo: Image.Image, points: NDArray[np.float64], model: OpenHead, code: FaceCode, view: View
+    photo: Image.Image,
+    points: NDArray[np.float64],
+    model: OpenHead,
+    code: FaceCode,
+    view: View,
+    learned: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """Albedo coefficients (1, A) and light (1, 9, 3) of one fitted face.
 
-    points: (478, 2) landmarks in the photo's pixels. Where the photo tells nothing, the mean
-    albedo and plain white light are kept.
+    points: (478, 2) landmarks in the photo's pixels; learned: fit the learned components of skin
+    too. Where the photo tells nothing, the mean albedo and plain white light are kept.
     """
     with torch.no_grad():
         samples = sample_colours(photo, points, model, code, view)
-        albedo, light = solve_appearance(model, code, samples)
+        albedo, light = solve_appearance(model, code, samples, learned)
     return albedo[None].float(), light[None].float()
 
 
-def solve_appearance(model: OpenHead, code: FaceCode, samples: ColourSamples) -> tuple[Tensor, Tensor]:
+def solve_appearance(
+    model: OpenHead, code: FaceCode, samples: ColourSamples, learned: bool = True
+) -> tuple[Tensor, Tensor]:
     """Most probable albedo (A,) and light (9, 3) behind the samples, float64.
 
     Dark skin in bright light and fair skin in dim light look alike at first, so the search starts
@@ -66,6 +73,7 @@ def solve_appearance(model: OpenHead, code: FaceCode, samples: ColourSamples) ->
     own: they are coloured last, under the light that the skin tells.
     """
     problem = _Problem(model, code, samples)
+    detail = model.skin.names if learned and model.skin is not None else ()
     tried = []
     for tone in TONES:
         state = torch.zeros(problem.size, dtype=torch.float64)
@@ -74,6 +82,8 @@ def solve_appearance(model: OpenHead, code: FaceCode, samples: ColourSamples) ->
         tried.append(problem.descend(state, FIRST_STEPS, problem.skin_and_light))
     _, best = min(tried, key=lambda result: result[0])
     _, best = problem.descend(best, STEPS, problem.skin_and_light)
+    if detail:
+        _, best = problem.descend(best, FIRST_STEPS, problem.with_detail(detail))
     _, best = problem.descend(best, FIRST_STEPS, problem.features)
     return best[: problem.count], problem.light(best)
 
@@ -108,6 +118,10 @@ class _Problem:
         self.skin_and_light = _Stage(self._free(OF_SKIN, light=True), samples.weight * is_vertex)
         self.features = _Stage(self._free(OF_FEATURES, light=False), samples.weight * ~is_vertex)
         self.target = samples.colour.clamp(FLOOR, 1.0).pow(1 / GAMMA)
+
+    def with_detail(self, names: tuple[str, ...]) -> _Stage:
+        """Skin and light, with the learned components that vary over the face."""
+        return replace(self.skin_and_light, free=self._free((*OF_SKIN, *names), light=True))
 
     def _free(self, names: tuple[str, ...], light: bool) -> Tensor:
         albedo = torch.tensor([name in names for name in self.model.albedo_names])

@@ -328,10 +328,10 @@ def shade(
                 length = math.sqrt(nx * nx + ny * ny + nz * nz)
                 nx, ny, nz = nx / length, ny / length, nz / length
                 gloss *= max(0.4, 1.0 + 0.2 * pore[3] + 0.1 * blotch[3])
-                tone = 1.0 + 0.015 * pore[3] + 0.02 * blotch[3]
-                skin_colour[0] *= tone * (1.0 + 0.010 * blotch[0])
-                skin_colour[1] *= tone * (1.0 - 0.025 * blotch[0])
-                skin_colour[2] *= tone * (1.0 - 0.020 * blotch[0])
+                tone = 1.0 + 0.015 * pore[3] + 0.005 * blotch[3]
+                skin_colour[0] *= tone * (1.0 + 0.003 * blotch[0])
+                skin_colour[1] *= tone * (1.0 - 0.009 * blotch[0])
+                skin_colour[2] *= tone * (1.0 - 0.007 * blotch[0])
             turn = 6.2831853 * _noise(column, row)
             cosine, sine = math.cos(turn), math.sin(turn)
             ndl = nx * KEY[0] + ny * KEY[1] + nz * KEY[2]

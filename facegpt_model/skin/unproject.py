@@ -13,10 +13,11 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from facegpt_model.face import FaceCode, View
 from facegpt_model.fitting.colour_samples import linear_rgb
 from facegpt_model.fitting.correspondence import load_correspondence
 from facegpt_model.fitting.landmark_fit import INNER, fit_landmarks, landmark_basis
-from facegpt_model.fitting.photo import code_and_view
+from facegpt_model.fitting.photo import LEFT_EYE_OUTER, RIGHT_EYE_OUTER, code_and_view
 from facegpt_model.fitting.portraits import Portrait
 from facegpt_model.morphable.build.atlas import texel_map
 from facegpt_model.morphable.openhead import OpenHead
@@ -102,15 +103,22 @@ def mean_openness(model: OpenHead, texels: Texels) -> Array:
     return texels.of_vertices(open_sky.astype(np.float64)[:, None])[:, 0]
 
 
+def fit_portrait(portrait: Portrait, model: OpenHead, photo: Image.Image) -> tuple[FaceCode, View, float]:
+    """Code and view of a portrait by its stored landmarks, and their mean error in percent of the
+    distance between the outer eye corners."""
+    order = [BLENDSHAPE_NAMES.index(name) for name in model.expression_names]
+    expected = load_correspondence().expression(portrait.blendshapes)[order]
+    basis, points = landmark_basis(model)[INNER], portrait.points478[:, :2]
+    fit = fit_landmarks(basis, points[INNER], expected, (photo.height, photo.width))
+    missed = fit.camera.project(basis.points(fit.identity, fit.expression)) - points[INNER]
+    eyes = np.linalg.norm(points[RIGHT_EYE_OUTER] - points[LEFT_EYE_OUTER])
+    return *code_and_view(model, fit), float(np.linalg.norm(missed, axis=1).mean() / eyes * 100)
+
+
 def unproject(portrait: Portrait, model: OpenHead, texels: Texels) -> Unprojected:
     """Fit a portrait by its stored landmarks and read its colours at the texels."""
     photo = Image.open(portrait.file).convert("RGB")
-    order = [BLENDSHAPE_NAMES.index(name) for name in model.expression_names]
-    expected = load_correspondence().expression(portrait.blendshapes)[order]
-    fit = fit_landmarks(
-        landmark_basis(model)[INNER], portrait.points478[INNER, :2], expected, (photo.height, photo.width)
-    )
-    code, view = code_and_view(model, fit)
+    code, view, _ = fit_portrait(portrait, model, photo)
     with torch.no_grad():
         vertices = model.vertices(code).double()
         screen = project(vertices, view)[0].numpy()
