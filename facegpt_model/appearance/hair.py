@@ -25,12 +25,13 @@ from facegpt_model.appearance.strands import (
 from facegpt_model.face import FaceCode
 from facegpt_model.morphable.textured import TexturedModel
 
-STRANDS = 15000
+STRANDS = 16000
 CARDS, CURLS = 1300, 720  # locks that files show as strips
 LEAST_COVER = 0.12  # of the scalp's paint; a barer head grows no hair
+FRINGE = 2  # beside -1 and 1, the sides of the parting
 FOLLOW_MM = 30.0  # how far along the hair of the scalp an expression is felt
-BUN_MM = 14.0, 15.0  # radius of a bun's ring and of its roll
-TIE = np.array([0.0, 62.0, -196.0])
+BUN_MM = 15.0, 17.0  # radius of a bun's ring and of its roll
+TIE = np.array([0.0, 62.0, -190.0])
 
 
 def scalp_strands(model: TexturedModel, code: FaceCode, hair: Hair) -> Strands | None:
@@ -43,10 +44,13 @@ def scalp_strands(model: TexturedModel, code: FaceCode, hair: Hair) -> Strands |
     roots = _rooted(space, hair, cover)
     points, roots, side = _grown(space, hair, roots)
     points = _waved(hair, roots, points, side, random)
+    free = (side == FRINGE) | ~styles.over_the_face(points)
+    points, roots, side = points[free], roots[free], side[free]
     points = placed(model, code, roots, points, FOLLOW_MM)
     lock = locks_of(roots.place, side, CARDS if hair.wave <= 0.5 else CURLS, random)
     colour = strand_colours(model, code, "scalp", roots.place, random)
-    width = np.full(len(roots), 0.30, np.float32) * random.uniform(0.75, 1.25, len(roots)).astype(np.float32)
+    thick = 0.30 if hair.length < 0.34 else 0.26
+    width = np.full(len(roots), thick, np.float32) * random.uniform(0.75, 1.25, len(roots)).astype(np.float32)
     return Strands(points, colour, width, roots.normal, lock, roots.triangle, roots.weights, FOLLOW_MM)
 
 
@@ -72,9 +76,9 @@ def _rooted(space: HeadSpace, hair: Hair, cover: float) -> Roots:
 
 
 def _grown(space: HeadSpace, hair: Hair, roots: Roots) -> tuple[Array, Roots, NDArray[np.int64]]:
-    """Strands around the mean head, their roots, and the side of the parting each is on (2: fringe)."""
+    """Strands around the mean head, their roots, and the side of the parting each is on, or FRINGE."""
     random = np.random.default_rng(23)
-    steps = 12 if hair.length < 0.34 else 22
+    steps = 12 if hair.length < 0.34 else 28
     if hair.wave > 0.5:
         steps = 44 if hair.length > 0.3 else 26
     rule = styles.rules(hair, roots, random)
@@ -96,15 +100,15 @@ def _grown(space: HeadSpace, hair: Hair, roots: Roots) -> tuple[Array, Roots, ND
     loose = styles.over_the_face(points) & (styles.fringe_share(hair, roots.place) < 0.5)
     roots, points = roots[~loose], points[~loose]
     side = styles.part_side(hair, roots.place)[0].astype(np.int64)
-    side[styles.fringe_share(hair, roots.place) > 0.5] = 2
+    side[styles.fringe_share(hair, roots.place) > 0.5] = FRINGE
     if hair.length < 0.2 or hair.swept_back > 0.6:
-        side[side != 2] = 1
+        side[side != FRINGE] = 1
     locks = locks_of(roots.place, side, max(len(roots) // 14, 60), random)
     wisps = locks_of(roots.place, side, max(len(roots) // 110, 20), random)
     strength = random.uniform(0.45, 0.9, len(roots)).astype(np.float32)
     points = gather(points, wisps, 0.35 * strength, 0.6)
     points = gather(points, locks, strength, 0.5)
-    stray = random.random(len(roots)) < 0.04
+    stray = random.random(len(roots)) < 0.025
     reach = np.minimum(0.06 * styles.length_mm(hair), 5.0)
     wander = smooth_noise(roots.place, 3.0, 51, 3) * reach * stray[:, None]
     t = np.linspace(0, 1, points.shape[1])[None, :, None] ** 1.5
@@ -122,7 +126,7 @@ def _wound(points: Array, met: NDArray[np.int64], random: np.random.Generator) -
     reach = BUN_MM[0] + thick * np.cos(twist)
     out = np.array([0.0, 0.28, -0.96])
     first, second = np.array([1.0, 0, 0]), np.array([0, 0.96, 0.28])
-    centre = TIE + 13 * out
+    centre = TIE + 9 * out
     bun = centre + (reach * np.cos(turn))[..., None] * first + (reach * np.sin(turn))[..., None] * second
     bun = bun + (0.85 * thick * np.sin(twist))[..., None] * out
     blend = np.clip((left - 0) / 3.0, 0, 1) * (met >= 0)[:, None]
@@ -208,4 +212,6 @@ def _scattering(paint: Array) -> Array:
     """Colour of single hairs that, lying together, look as light as the paint; lighter than it."""
     lighter = 1 - (1 - np.minimum(paint, 0.9)) ** 2.4
     grey = lighter @ np.array([0.2126, 0.7152, 0.0722])
-    return np.clip((grey + (lighter - grey) * 1.2) * [1.07, 1.0, 0.92], 0.002, 0.95)
+    vivid = float(np.ptp(lighter) / max(lighter.max(), 1e-6))
+    saturation = 1.2 - 0.3 * styles.smoothstep(0.7, 0.95, np.array(vivid))
+    return np.clip((grey + (lighter - grey) * saturation) * [1.07, 1.0, 0.92], 0.002, 0.95)

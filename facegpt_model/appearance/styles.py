@@ -145,7 +145,7 @@ def fringe_share(hair: Hair, place: Array) -> Array:
     if hair.fringe <= 0.05:
         return np.zeros(len(place), np.float32)
     depth = 44 + 14 * hair.fringe
-    inside = smoothstep(-depth - 16, -depth + 16, place[:, 2] + 0.3 * np.abs(place[:, 0]))
+    inside = smoothstep(-depth - 16, -depth + 16, place[:, 2] + 0.1 * np.abs(place[:, 0]))
     high = smoothstep(64, 88, place[:, 1] + 0.10 * np.abs(place[:, 0]))
     chance = np.abs(np.sin(place @ np.array([12.9898, 78.233, 37.719])) * 43758.5453) % 1.0
     return (inside * high > chance).astype(np.float32)
@@ -196,7 +196,9 @@ def rules(hair: Hair, roots: Roots, random: np.random.Generator) -> Array:
     fringe = fringe_share(hair, place) > 0.5
     if fringe.any():
         reach = np.hypot(HAIRLINE_Y - place[:, 1], np.minimum(place[:, 2] + 6, 0)) + 8
+        beside = smoothstep(34, 58, np.abs(place[:, 0]))  # rounded off towards the temples
         falls = reach + (HAIRLINE_Y - BROW_Y) * (0.25 + 0.75 * hair.fringe) * vary
+        falls = falls * (1 - (0.45 - 0.9 * min(0.5, hair.length)) * beside)
         table[fringe, LENGTH] = np.minimum(falls, max(length * 1.3, 45.0))[fringe]
         table[fringe, CURTAIN] = 0
         table[fringe, LIFT] = 0.16 + 0.1 * hair.volume

@@ -1,4 +1,7 @@
-"""What a face wears, as meshes: from the numbers of its appearance to things that fit this head."""
+"""What a face wears, as meshes: from the numbers of its appearance to things that fit this head.
+
+Files get everything here. Stills draw hair as strands (on_head.py) in place of its meshes.
+"""
 
 from __future__ import annotations
 

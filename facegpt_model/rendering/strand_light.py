@@ -246,7 +246,7 @@ def _shade(
                 soft = (0.22 + 0.78 * side) * (0.35 + 0.65 * sine_l) * reach * 0.95
                 mirror = gloss * reach * (0.15 + 0.85 * side) * sine_l
                 tilt = 0.06 * jitter[i]
-                white = 0.125 * mirror * _lobe(sine_l, cosine_l, cosine_v, sine_v, -0.07 + tilt, 55.0)
+                white = 0.105 * mirror * _lobe(sine_l, cosine_l, cosine_v, sine_v, -0.07 + tilt, 55.0)
                 tint = 1.1 * mirror * _lobe(sine_l, cosine_l, cosine_v, sine_v, 0.11 + 1.5 * tilt, 16.0)
                 behind = max(-(vx * lx + vy * ly + vz * lz), 0.0)
                 tint += 1.1 * behind * behind * reach * gloss
