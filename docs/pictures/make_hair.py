@@ -5,7 +5,7 @@ Run: python docs/pictures/make_hair.py
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -27,7 +27,7 @@ class Wearer:
     seed: int
     sex: str
     hair: Hair
-    facial: FacialHair = FacialHair()
+    facial: FacialHair = field(default_factory=FacialHair)
     age: str = ""
     melanin: float = -0.8
     lightness: float = 0.0

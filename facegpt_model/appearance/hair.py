@@ -78,7 +78,7 @@ def _rooted(space: HeadSpace, hair: Hair, cover: float) -> Roots:
 def _grown(space: HeadSpace, hair: Hair, roots: Roots) -> tuple[Array, Roots, NDArray[np.int64]]:
     """Strands around the mean head, their roots, and the side of the parting each is on, or FRINGE."""
     random = np.random.default_rng(23)
-    steps = 12 if hair.length < 0.34 else 28
+    steps = 12 if hair.length < 0.34 else 24
     if hair.wave > 0.5:
         steps = 44 if hair.length > 0.3 else 26
     rule = styles.rules(hair, roots, random)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from facegpt_model.appearance.head_space import CELL_MM, Array, HeadSpace
 
 Ints = NDArray[np.int64]
-GRAVITY = np.array([0.0, -1.0, 0.0])
+NOISE_WAVES = 14
 
 
 @dataclass(frozen=True)
@@ -305,7 +305,8 @@ def arc_length(points: Array) -> Array:
 def smooth_noise(places: Array, scale_mm: float, seed: int, channels: int = 1) -> Array:
     """(N, channels) smooth random numbers of about unit size over space."""
     random = np.random.default_rng(seed)
-    directions = random.standard_normal((24, 3)) / scale_mm
-    phase = random.random((24, channels)) * 2 * np.pi
-    waves = (places @ directions.T)[..., None] + phase
-    return (np.sin(waves).sum(axis=1) * math.sqrt(2 / 24)).astype(np.float32)
+    directions = (random.standard_normal((channels, NOISE_WAVES, 3)) / scale_mm).astype(np.float32)
+    phase = (random.random((channels, NOISE_WAVES, 1)) * 2 * np.pi).astype(np.float32)
+    flat = np.ascontiguousarray(places.T, np.float32)
+    noise = [np.sin(ways @ flat + start).sum(axis=0) for ways, start in zip(directions, phase, strict=True)]
+    return np.stack(noise, axis=1) * np.float32(math.sqrt(2 / NOISE_WAVES))

@@ -130,10 +130,10 @@ def _sample(grid: np.ndarray, at: np.ndarray) -> np.ndarray:  # pragma: no cover
 
 def light_through(points: Array, width: Array) -> HairLight:
     """Follow the lamps and the sky through strands (N, P, 3) of these widths (N,), in the lamps' frame."""
-    flat = points.reshape(-1, 3)
+    lowest, highest = (np.array([bound(points[..., k]) for k in range(3)]) for bound in (np.min, np.max))
     block = CELL_MM * AMBIENT_CELLS
-    low = (flat.min(axis=0) - 1.5 * block).astype(np.float32)
-    cells = (np.ceil((flat.max(axis=0) + 1.5 * block - low) / block).astype(int)) * AMBIENT_CELLS
+    low = (lowest - 1.5 * block).astype(np.float32)
+    cells = (np.ceil((highest + 1.5 * block - low) / block).astype(int)) * AMBIENT_CELLS
     grid = np.zeros(tuple(int(n) for n in cells), np.float32)
     _fill(points, width, low, CELL_MM, grid)
     grid *= EXTINCTION
