@@ -126,7 +126,7 @@ def _strands(
     colour = strand_colours(model, code, "scalp", place, random)
     width = np.full(count, 0.24, np.float32) * random.uniform(0.7, 1.25, count).astype(np.float32)
     points = placed(model, code, roots, points, FOLLOW_MM)
-    strips = locks_of(place, group, max(count // (5 if moustache else 14), 8), random)
+    strips = locks_of(place, group, max(count // (4 if moustache else 8), 8), random)
     return Strands(
         points,
         colour,

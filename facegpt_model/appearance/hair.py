@@ -26,7 +26,6 @@ from facegpt_model.face import FaceCode
 from facegpt_model.morphable.textured import TexturedModel
 
 STRANDS = 16000
-CARDS, CURLS = 1300, 720  # locks that files show as strips
 LEAST_COVER = 0.12  # of the scalp's paint; a barer head grows no hair
 FRINGE = 2  # beside -1 and 1, the sides of the parting
 FOLLOW_MM = 30.0  # how far along the hair of the scalp an expression is felt
@@ -47,11 +46,18 @@ def scalp_strands(model: TexturedModel, code: FaceCode, hair: Hair) -> Strands |
     free = (side == FRINGE) | ~styles.over_the_face(points)
     points, roots, side = points[free], roots[free], side[free]
     points = placed(model, code, roots, points, FOLLOW_MM)
-    lock = locks_of(roots.place, side, CARDS if hair.wave <= 0.5 else CURLS, random)
+    lock = locks_of(roots.place, side, _strips(hair), random)
     colour = strand_colours(model, code, "scalp", roots.place, random)
     thick = 0.30 if hair.length < 0.34 else 0.26
     width = np.full(len(roots), thick, np.float32) * random.uniform(0.75, 1.25, len(roots)).astype(np.float32)
     return Strands(points, colour, width, roots.normal, lock, roots.triangle, roots.weights, FOLLOW_MM)
+
+
+def _strips(hair: Hair) -> int:
+    """How many locks files show as strips."""
+    if hair.wave > 0.5:
+        return 420 if styles.curled(hair) < 0.5 else 1000
+    return 2200 if hair.length < 0.34 else 1300
 
 
 def worn(hair: Hair) -> bool:

@@ -14,9 +14,7 @@ from facegpt_model.face import FaceCode
 from facegpt_model.mesh import NamedMesh
 from facegpt_model.morphable.textured import TexturedModel
 
-STRIP_MM = 13.0  # width of a strip of the scalp's hair at its root
-CURL_MM = 9.0
-FACIAL_MM = 7.0
+FACIAL_MM, FACIAL_HAIRS = 6.0, 9
 
 
 def hair_meshes(model: TexturedModel, code: FaceCode, worn: Appearance) -> tuple[NamedMesh, ...]:
@@ -25,13 +23,20 @@ def hair_meshes(model: TexturedModel, code: FaceCode, worn: Appearance) -> tuple
     found = []
     hair = scalp_strands(model, neutral, worn.hair)
     if hair is not None:
-        curls = worn.hair.wave > 0.5
-        segments = 4 if worn.hair.length < 0.2 else (18 if curls else 7)
-        cap = _cap(model, worn.hair)
-        found.append(strip_mesh(model, code, "hair", hair, CURL_MM if curls else STRIP_MM, segments, cap))
+        width, segments, hairs = _strip(worn.hair)
+        found.append(strip_mesh(model, code, "hair", hair, width, segments, hairs, _cap(model, worn.hair)))
     for name, strands in facial_strands(model, neutral, worn.facial_hair).items():
-        found.append(strip_mesh(model, code, name, strands, FACIAL_MM, 4))
+        found.append(strip_mesh(model, code, name, strands, FACIAL_MM, 3, FACIAL_HAIRS))
     return tuple(found)
+
+
+def _strip(hair: Hair) -> tuple[float, int, int]:
+    """Width in mm, segments and painted hairs of a strip of the scalp's hair."""
+    if hair.wave > 0.5:
+        return (10.0, 30, 26) if styles.curled(hair) < 0.5 else (9.0, 12, 22)
+    if hair.length < 0.2:
+        return 8.0, 3, 10
+    return (10.0, 4, 18) if hair.length < 0.34 else (13.0, 7, 46)
 
 
 def _cap(model: TexturedModel, hair: Hair) -> np.ndarray:

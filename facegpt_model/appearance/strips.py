@@ -31,11 +31,13 @@ def strip_mesh(
     strands: Strands,
     width_mm: float,
     segments: int,
+    hairs: int,
     cap: NDArray[np.bool_] | None = None,
 ) -> NamedMesh:
     """One mesh of the strips of all locks; cap: (V,) vertices of the head to cover under them.
 
-    strands: as worn without expression; width_mm: of a strip at its root.
+    strands: as worn without expression; width_mm: of a strip at its root; hairs: painted on a
+    strip, few where it is short, so that their tips stand apart.
     """
     space = head_space(model)
     middles = np.unique(strands.lock)
@@ -47,7 +49,8 @@ def strip_mesh(
     outward /= np.linalg.norm(outward, axis=2, keepdims=True)
     up, across = frames(line, outward)
     turn = random.normal(0, 0.35, len(line))[:, None, None]
-    across, up = np.cos(turn) * across + np.sin(turn) * up, np.cos(turn) * up - np.sin(turn) * across
+    across = np.cos(turn) * across + np.sin(turn) * up
+    facing = 0.75 * outward + 0.25 * up  # light falls on the mass of hair, not on single strips
     t = np.linspace(0, 1, segments + 1)
     half = 0.5 * width_mm * random.uniform(0.75, 1.3, len(line))[:, None] * (1 - 0.45 * t**2)
     edges = np.stack([line - half[..., None] * across, line + half[..., None] * across], axis=2)
@@ -60,7 +63,7 @@ def strip_mesh(
         quad.reshape(-1, 3)[None] + (np.arange(len(line)) * 2 * (segments + 1))[:, None, None]
     ).reshape(-1, 3)
     vertices = edges.reshape(-1, 3)
-    normals = np.repeat(up[:, :, None], 2, axis=2).reshape(-1, 3)
+    normals = np.repeat(facing[:, :, None], 2, axis=2).reshape(-1, 3)
     places = uv.reshape(-1, 2)
     fade = np.exp(-arc_length(line) / strands.follow_mm)
     motion = _motions(
@@ -89,9 +92,9 @@ def strip_mesh(
             np.float32
         ),
         triangles=triangles.astype(np.int64),
-        roughness=0.55,
+        roughness=0.7,
         uv=places.astype(np.float32),
-        image=_picture(strands),
+        image=_picture(strands, hairs),
         alpha="MASK",
         morph_targets={
             target: motion[k].astype(np.float32)
@@ -126,7 +129,7 @@ def _cap(space: HeadSpace, chosen: NDArray[np.bool_]) -> tuple[NDArray[np.int64]
     return used, renamed.reshape(-1, 3)
 
 
-def _picture(strands: Strands) -> NDArray[np.uint8]:
+def _picture(strands: Strands, hairs: int) -> NDArray[np.uint8]:
     """(H, W, 4) sRGB and opacity: locks of single hairs in the strands' own colours, root at the top."""
     random = np.random.default_rng(82)
     width, height = TILE
@@ -137,7 +140,7 @@ def _picture(strands: Strands) -> NDArray[np.uint8]:
     shade = strands.root_shade + (strands.tip_shade - strands.root_shade) * t
     for tile in range(TILES):
         solid = tile == TILES - 1
-        count = 90 if solid else 46
+        count = 90 if solid else hairs
         for hair in range(count):
             start = random.uniform(0.03, 0.97) if solid else random.uniform(0.08, 0.92)
             end = start + random.normal(0, 0.07)
@@ -147,10 +150,11 @@ def _picture(strands: Strands) -> NDArray[np.uint8]:
             stops = height if solid else height * min(1.0, random.uniform(0.62, 0.86) + 0.22 * inner)
             begins = 0 if solid else int(random.uniform(0, 0.05) * height * (1 - inner))
             own = strands.colour[random.integers(len(strands))]
-            thick = random.uniform(1.4, 2.8)
-            for offset in range(-2, 3):
+            thick = random.uniform(1.4, 2.8) * (46 / count if not solid else 1) ** 0.7
+            tip = thick * (1 - 0.85 * np.clip((rows / stops - 0.55) / 0.45, 0, 1))
+            for offset in range(-4, 5):
                 column = np.rint(x + offset).astype(int)
-                cover = thick / 2 - np.abs(column - x)
+                cover = tip / 2 - np.abs(column - x)
                 inside = (cover > -0.2) & (column >= 0) & (column < width) & (rows < stops) & (rows >= begins)
                 place = tile * width + column[inside]
                 over = hair + 0.5 > depth[rows[inside], place]
