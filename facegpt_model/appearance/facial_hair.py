@@ -113,11 +113,11 @@ def _strands(
         rules[:, CLEARANCE] = 0.6 + (1.6 + 4.0 * min(1.0, 3 * worn.length)) * random.random(count)
     edge = 0.45 + 0.55 * smoothstep(0.15, 0.8, roots.strength)
     rules[:, LENGTH] = length * vary * edge
-    rules[:, GRAVITY_PULL] = 0.018
+    rules[:, GRAVITY_PULL] = 0.026
     rules[:, CLING] = 0.012
     rules[:, RISE] = 7.0
     rules[:, CUT] = -400
-    drift = 0.30 * smooth_noise(place, 6.0, 34, 3) + random.normal(0, 0.22, (count, 3))
+    drift = 0.20 * smooth_noise(place, 6.0, 34, 3) + random.normal(0, 0.20, (count, 3))
     points, _ = grow(space, roots, along_skin(direction + drift, roots.normal), rules, 12, NO_CURTAIN)
     group = (side > 0).astype(np.int64)
     locks = locks_of(place, group, max(count // 10, 8), random)

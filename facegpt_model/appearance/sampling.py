@@ -14,7 +14,7 @@ from facegpt_model.appearance.parameters import Appearance, FacialHair, Glasses,
 
 # Haircut, weight for women, weight for men: numbers of Hair.
 CUTS: tuple[tuple[Hair, float, float], ...] = (
-    (Hair(length=0.0), 0.0, 1.0),
+    (Hair(length=0.05), 0.0, 1.0),
     (Hair(length=0.13), 0.3, 1.6),
     (Hair(length=0.22, sides=0.5), 0.5, 1.8),
     (Hair(length=0.3, sides=0.5, parting=0.6), 0.5, 2.6),
@@ -70,15 +70,15 @@ def _one(sex: float, age: float, generator: torch.Generator | None) -> Appearanc
         for cut, woman, man in CUTS
     ]
     cut = CUTS[pick(weights)][0]
-    near = max(-0.06, -cut.length), 0.06
+    near = -0.06, 0.06
     kind = pick([5.0, 2.2, 1.3, 0.5])
     wave = (uniform(0, 0.15), uniform(0.2, 0.5), uniform(0.6, 0.85), uniform(0.9, 1))[kind]
-    if cut.length == 0 or cut.tied:
+    if cut.length < 0.1 or cut.tied:
         wave = min(wave, 0.3)
     side = 1.0 if uniform(0, 1) < 0.5 else -1.0
     receding = male * max(0.0, uniform(-0.6, 0.45) + 0.7 * old) if uniform(0, 1) < 0.35 + 0.65 * male else 0.0
     hair = Hair(
-        length=min(1.0, cut.length + uniform(*near)) if cut.length else 0.0,
+        length=min(1.0, max(0.03, cut.length + uniform(*near))),
         sides=cut.sides * uniform(0.6, 1.3) if cut.sides * 1.3 <= 1 else cut.sides,
         wave=wave,
         volume=uniform(-0.3, 0.5),

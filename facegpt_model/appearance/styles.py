@@ -28,7 +28,7 @@ from facegpt_model.appearance.strands import (
     smooth_noise,
 )
 
-LENGTHS = np.array([[0.0, 7], [0.15, 15], [0.3, 52], [0.45, 120], [0.6, 215], [0.8, 300], [1.0, 400]])
+LENGTHS = np.array([[0.0, 4], [0.15, 15], [0.3, 52], [0.45, 120], [0.6, 215], [0.8, 300], [1.0, 400]])
 CUT_HEIGHTS = np.array([[0.3, -60], [0.45, -42], [0.6, -88], [0.8, -150], [1.0, -235]])
 # What hair beside the face leaves free: half widths |x| at heights y.
 CURTAIN_LINE = np.array(
