@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from facegpt_model import gltf, layout, mesh
 from facegpt_model.appearance.worn import worn_meshes
 from facegpt_model.face import FaceEstimate
@@ -76,6 +78,26 @@ def face_record(face: Face, studio: Studio) -> dict[str, Any]:
         "landmarks68": _points(studio, face.estimate, expression=True),
         "landmarks68_neutral": _points(studio, face.estimate, expression=False),
     }
+
+
+def add_vertices(path: Path, face: Face, studio: Studio) -> None:
+    """Write the surface into face-N.json, so that shapes can be measured from outside.
+
+    vertices, vertices_neutral: V x 3 mm, head frame, with and without expression;
+    skin_triangles: T x 3 vertex ids of the outer skin, without eyes, teeth and tongue.
+    Raises ToolError for a head model without a part called skin.
+    """
+    head = studio.head
+    if "skin" not in head.part_names:
+        raise ToolError(f"{head.basis} does not say which of its triangles are skin")
+    record = json.loads(path.read_text(encoding="utf-8"))
+    code = face.estimate.code
+    for name, shown in (("vertices", code), ("vertices_neutral", code.neutral())):
+        with torch.no_grad():
+            record[name] = [[round(x, 3) for x in vertex] for vertex in head.vertices(shown)[0].tolist()]
+    skin = head.triangles[head.part == head.part_names.index("skin")]
+    record["skin_triangles"] = skin.tolist()
+    write_text(path, layout.dumps(record))
 
 
 def read_face(path: Path, studio: Studio) -> Face:

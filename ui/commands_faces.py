@@ -42,11 +42,15 @@ def reconstruct(
         list[Path], typer.Argument(metavar="PHOTO...", help="pictures, or folders of pictures")
     ],
     out: OutFolder = Path("out"),
+    vertices: Annotated[
+        bool, typer.Option("--vertices", help="write the surface's points (mm) into face-N.json too")
+    ] = False,
 ) -> None:
     """Turn each PHOTO into a 3D face, with an overlay picture; failures do not stop a batch."""
     from rich.console import Console
 
     from tools.errors import ToolError
+    from tools.face_files import add_vertices
     from tools.reconstruct import photos_in, reconstruct_many
     from tools.workspace import Workspace
     from ui.console import Progress
@@ -62,6 +66,8 @@ def reconstruct(
                 typer.echo(f"{number} of {len(found)}")
             if result.outcome:
                 tell(result.outcome, workspace)
+                for handle in result.outcome.faces if vertices else ():
+                    add_vertices(out / f"{handle}.json", workspace.face(handle), workspace.studio)
             else:
                 failures.append(result)
                 typer.echo(f"failed: {result.error}", err=len(found) > 1)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from facegpt_model.semantics.axes import phrase_table
 from facegpt_model.semantics.words import parse
 from tools.studio import open_studio
-from tools.wording import in_words
+from tools.wording import UNTOLD, in_words
 
 
 @pytest.mark.parametrize(
@@ -33,3 +34,15 @@ def test_only_the_strongest_are_told() -> None:
     )
     assert statement is not None and len(statement.phrases) == 6
     assert "eyebrows" in statement.phrases[0]
+
+
+def test_every_axis_is_described_by_its_own_words() -> None:
+    axes = open_studio().axes
+    for axis in axes.axes:
+        if axis.name in UNTOLD:
+            continue
+        for value in filter(None, (0.6 * axis.minimum, 0.6 * axis.maximum)):
+            statement = parse(in_words(axes, axes.code({axis.name: value})))
+            assert statement is not None
+            told = dict(phrase_table()[phrase] for phrase in statement.phrases)
+            assert set(told) == {axis.name} and told[axis.name] * value > 0

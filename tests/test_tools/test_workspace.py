@@ -16,7 +16,7 @@ from PIL import Image
 from facegpt_model import layout
 from facegpt_model.face import FaceEstimate
 from tools.errors import ToolError
-from tools.face_files import write_face
+from tools.face_files import add_vertices, write_face
 from tools.workspace import Workspace
 
 pytestmark = pytest.mark.usefixtures("numbers_only")
@@ -200,3 +200,19 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("")
     with pytest.raises(ToolError, match="cannot write to"):
         Workspace(tmp_path / "out")
+
+
+def test_the_surface_can_be_written_beside_the_numbers(case: Path, estimate: Make) -> None:
+    workspace = filled(case, estimate, 1)
+    face, head = workspace.face("face-1"), workspace.studio.head
+    add_vertices(case / "face-1.json", face, workspace.studio)
+    record = json.loads((case / "face-1.json").read_text())
+    points = torch.tensor(record["vertices_neutral"])
+    assert torch.allclose(points, head.vertices(face.estimate.code.neutral())[0], atol=1e-3)
+    assert torch.allclose(
+        head.landmarks68(points[None])[0], torch.tensor(record["landmarks68_neutral"]), atol=5e-3
+    )
+    skin = torch.tensor(record["skin_triangles"])
+    eyes = head.triangles[head.part == head.part_names.index("left_eye")]
+    assert len(skin) > 5000 and not set(skin.flatten().tolist()) & set(eyes.flatten().tolist())
+    assert workspace.studio.head.basis == layout.from_record(record).code.basis
