@@ -5,6 +5,7 @@ Light and albedo do not move outlines, so they are held to the antialiased pictu
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
@@ -30,7 +31,7 @@ class Scene:
     def __init__(self, yaw: float) -> None:
         model = load()
         assert isinstance(model, OpenHead)
-        self.model = model.double()
+        self.model = deepcopy(model).double()  # load() shares one model
         self.yaw = yaw
         self.view = portrait_view(yaw_deg=yaw, pitch_deg=5, size=SIZE)
 
@@ -67,21 +68,27 @@ def scene(request: pytest.FixtureRequest) -> Scene:
 
 
 def compare(
-    scene: Scene, name: str, direction: Tensor, step: float, samples: int = SAMPLES
+    scene: Scene, name: str, direction: Tensor, step: float, samples: int = SAMPLES, stops: int = 1
 ) -> tuple[float, float]:
     """Derivative of a sum over the picture: by autograd at one sample, by differences at many.
 
-    Pixels are weighted by how they change themselves, blurred over 5 x 5, so that the sum is large
-    against what a single pixel does by chance.
+    A difference over a step is the mean of the derivative along it, so autograd's is averaged
+    over `stops` places of the step: teeth and lips uncover each other within a pixel, and
+    there the derivative itself jumps. Pixels are weighted by how they change themselves,
+    blurred over 5 x 5, so that the sum is large against what a single pixel does by chance.
     """
     with torch.no_grad():
         ahead = scene.picture({name: step * direction}, samples)
         behind = scene.picture({name: -step * direction}, samples)
     change = (ahead - behind) / (2 * step)
     weights = avg_pool2d(change, 5, stride=1, padding=2)
-    amount = torch.zeros((), dtype=torch.float64, requires_grad=True)
-    (found,) = torch.autograd.grad((scene.picture({name: amount * direction}) * weights).sum(), amount)
-    return float(found), float((change * weights).sum())
+    found = 0.0
+    for stop in range(stops):
+        place = step * ((2 * stop + 1) / stops - 1)
+        amount = torch.tensor(place, dtype=torch.float64, requires_grad=True)
+        (slope,) = torch.autograd.grad((scene.picture({name: amount * direction}) * weights).sum(), amount)
+        found += float(slope) / stops
+    return found, float((change * weights).sum())
 
 
 @pytest.mark.parametrize("axis", [0, 1])
@@ -93,12 +100,11 @@ def test_translation_within_a_fifth(scene: Scene, axis: int) -> None:
 
 @pytest.mark.parametrize("action", ["jawOpen", "mouthSmileLeft", "cheekPuff"])
 def test_expression_within_15_percent(scene: Scene, action: str) -> None:
-    """The jaw of a turned head to a quarter: lips and teeth uncover each other within a pixel."""
     names = scene.model.expression_names
     direction = torch.zeros(1, len(names), dtype=torch.float64)
     direction[0, names.index(action)] = 1
-    found, expected = compare(scene, "expression", direction, 0.06)
-    assert found == pytest.approx(expected, rel=0.25 if action == "jawOpen" and scene.yaw else 0.15)
+    found, expected = compare(scene, "expression", direction, 0.1, stops=8)
+    assert found == pytest.approx(expected, rel=0.15)
 
 
 @pytest.mark.parametrize("row", [0, 1, 3, 6])
