@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -121,7 +122,7 @@ def draw(tiles: Sequence[Tile], columns: int, report: Report, size: int = 0) -> 
 
 
 def sheet(name: str, folder: Path, report: Report) -> Outcome:
-    """Draw one sheet by name, or "all", into folder/NAME.png; ToolError naming the known ones."""
+    """Draw one sheet by name, or "all", into folder/NAME.jpg; ToolError naming the known ones."""
     if name != "all" and name not in SHEETS:
         raise ToolError(f"there is no sheet called {name!r}; known: all, {', '.join(SHEETS)}")
     studio = open_studio()
@@ -130,8 +131,8 @@ def sheet(name: str, folder: Path, report: Report) -> Outcome:
     for wanted in SHEETS if name == "all" else (name,):
         columns, make = SHEETS[wanted]
         picture = draw(make(studio), columns, report, SMALL_TILE if wanted == "axes" else TILE)
-        write_through(folder / f"{wanted}.png", picture.save)
-        files.append(f"{wanted}.png")
+        write_through(folder / f"{wanted}.jpg", partial(picture.save, quality=88))
+        files.append(f"{wanted}.jpg")
     return Outcome(f"wrote {', '.join(files)}", files=tuple(files))
 
 

@@ -28,7 +28,7 @@ def sample(
 
 def sheet(
     name: Annotated[str, typer.Argument(help="mean, people, axes, expressions, tones or all")] = "all",
-    out: Annotated[Path, typer.Option(help="folder for NAME.png")] = Path("out/sheets"),
+    out: Annotated[Path, typer.Option(help="folder for NAME.jpg")] = Path("out/sheets"),
 ) -> None:
     """Draw contact sheets of what the head model can be."""
     from rich.console import Console

@@ -15,6 +15,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from torch import Tensor
 
+from facegpt_model.appearance.painted import painted
 from facegpt_model.face import FaceCode, View
 from facegpt_model.mesh import srgb
 from facegpt_model.morphable.base import MorphableModel
@@ -168,7 +169,8 @@ def _texture_colour(model: MorphableModel, code: FaceCode, ids: Tensor, weights:
     """(1, 3, H, W) albedo from the model's texture, None for models that have none."""
     if not isinstance(model, TexturedModel):
         return None
-    image = model.texture(code, TEXTURE_SIZE).permute(0, 3, 1, 2)
+    skin = painted(model, code, TEXTURE_SIZE).colour  # irises and brows as in a portrait
+    image = torch.from_numpy(skin).float()[None].permute(0, 3, 1, 2)
     return Texture(image, model.uv, model.triangles_uv).at(ids, weights).permute(0, 3, 1, 2)
 
 
