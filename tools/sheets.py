@@ -24,11 +24,14 @@ from tools.errors import ToolError
 from tools.face_files import Face, write_face
 from tools.outcome import Outcome
 from tools.studio import Studio, open_studio
+from tools.unsaid import FORM_SAID
 from tools.writing import ensure_folder, write_through
 
 TILE = 256  # pixels of one picture of a sheet
 SMALL_TILE = 192  # of a sheet with hundreds
 FAR_END = 0.8  # slider value at which an end is shown: "very"
+HAIR_FORMS = FORM_SAID | {"shaved sides"}  # seen only where there is hair
+HAIR_TO_FORM = 0.4
 TONES = ("very pale", "pale", "medium", "brown", "very dark")
 TONE_SLIDER = (-0.9, -0.45, 0.0, 0.45, 0.9)
 AGES = (25, 45, 65, 85)
@@ -68,20 +71,22 @@ def both_ends(axes: Axes) -> list[Tile]:
     tiles = []
     for axis in axes.axes:
         if axis.kind != "expression":
-            for value in (axis.minimum, axis.maximum):
-                if value:
-                    words = axis.words(FAR_END * value) or axis.name
-                    tiles.append(Tile(words, axes.code({axis.name: FAR_END * value}), 20.0))
+            start = {"hair length": HAIR_TO_FORM} if axis.name in HAIR_FORMS else {}
+            for value in filter(None, (axis.minimum, axis.maximum)):
+                words = axis.words(FAR_END * value) or axis.name
+                tiles.append(Tile(words, axes.code({**start, axis.name: FAR_END * value}), 20.0))
     return tiles
 
 
 def expressions(head: OpenHead) -> list[Tile]:
-    """Every expression of the head model at full weight."""
+    """Every expression of the head model at full weight; mouthClose, which closes an open jaw, with that."""
     tiles = []
     for index, name in enumerate(head.expression_names):
         code = head.mean_code()
         weights = code.expression.clone()
         weights[0, index] = 1.0
+        if name == "mouthClose":
+            weights[0, head.expression_names.index("jawOpen")] = 1.0
         tiles.append(Tile(name, replace(code, expression=weights), 15.0))
     return tiles
 

@@ -16,31 +16,45 @@ from facegpt_model.semantics.words import Statement, parse
 from facegpt_model.vlm.tokens import FACE
 
 OLD = 60  # years
-ABOUT_HAIR = frozenset(
-    ("baldness", "hair length", "hair wave", "hair volume", "fringe", "parting", "swept-back hair",
-     "tied-back hair", "receding hairline", "shaved sides")
-)  # fmt: skip
+LENGTH_SAID = frozenset(("baldness", "hair length"))
+FORM_SAID = frozenset(
+    (
+        "hair wave",
+        "hair volume",
+        "fringe",
+        "parting",
+        "swept-back hair",
+        "tied-back hair",
+        "receding hairline",
+    )
+)
+CURLY_LENGTH = 0.5  # at least, or waves and curls could not be seen
 
 
 def with_hair(estimate: FaceEstimate, understood: str, layout: CodeLayout) -> tuple[FaceEstimate, str]:
     """The face with hair as people of that sex and age often wear it, and what was assumed.
 
     understood: the model's canonical sentence; layout: of the face's head model. Returns the
-    same estimate and "" when hair was mentioned, the sentence cannot be read, or the head
-    model carries no hair.
+    same estimate and "" when the length of hair was mentioned, the sentence cannot be read, or
+    the head model carries no hair.
     """
     statement = parse(understood.replace(FACE, "").strip())
     code = estimate.code
     if statement is None or not layout.appearance:
         return estimate, ""
-    if any(
-        phrase_table()[phrase][0] in ABOUT_HAIR for phrase in statement.phrases if phrase in phrase_table()
-    ):
+    said = {phrase_table()[phrase][0] for phrase in statement.phrases if phrase in phrase_table()}
+    if said & LENGTH_SAID:
         return estimate, ""
     worn = Appearance.of(code.appearance[0])
     hair, words = usual_hair(statement)
+    if said & FORM_SAID:  # curls, a fringe: only how long they are is open
+        length = max(hair.length, CURLY_LENGTH if worn.hair.wave > 0.1 else 0.0)
+        hair, words = replace(worn.hair, length=length), "hair of usual length"
+    else:
+        hair = replace(hair, sides=worn.hair.sides)
     dressed = replace(code, appearance=replace(worn, hair=hair).row().to(code.identity))
-    return replace(estimate, code=dressed), f"{words}, as hair was not described"
+    unsaid = "its length" if said & FORM_SAID else "hair"
+    return replace(estimate, code=dressed), f"{words}, as {unsaid} was not described"
 
 
 def usual_hair(statement: Statement) -> tuple[Hair, str]:

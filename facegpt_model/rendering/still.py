@@ -31,7 +31,7 @@ from facegpt_model.rendering.worn import worn_now
 TEXTURE_SIZE = 1024
 OVERLAY_SIDE = 1024  # longest side, in pixels, at which a face over a photo is drawn
 FEATHER = 0.012  # of that side: how far the face's border runs out into the photo
-LABEL_HEIGHT = 26
+LABEL_HEIGHT, LABEL_SIZE = 26, 14
 PAPER, INK = (236, 237, 239), (40, 42, 46)
 
 
@@ -94,14 +94,17 @@ def contact_sheet(images: Sequence[Image.Image], columns: int, labels: Sequence[
     cell = height + (LABEL_HEIGHT if labels else 0)
     rows = -(-len(images) // columns)
     sheet = Image.new("RGB", (width * columns, cell * rows), PAPER)
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(LABEL_SIZE)
     for index, image in enumerate(images):
         x, y = index % columns * width, index // columns * cell
         wall = studio_background(max(width, height)).resize((width, height)).convert("RGBA")
         wall.alpha_composite(image.convert("RGBA"))
         sheet.paste(wall.convert("RGB"), (x, y))
         if labels:
-            pen.text((x + width / 2, y + height + LABEL_HEIGHT / 2), labels[index], INK, font, "mm")
+            line = labels[index]
+            shrunk = min(1.0, (width - 6) / max(pen.textlength(line, font), 1.0))
+            fitting = font if shrunk == 1 else ImageFont.load_default(max(6.0, LABEL_SIZE * shrunk))
+            pen.text((x + width / 2, y + height + LABEL_HEIGHT / 2), line, INK, fitting, "mm")
     return sheet
 
 

@@ -56,3 +56,10 @@ def test_a_face_that_came_without_numbers_of_hair_gets_some() -> None:
     dressed, told = with_hair(bare, "A woman of about 30. <FACE>", LAYOUT)
     assert told and Appearance.of(dressed.code.appearance[0]).hair.length > 0.5
     assert with_hair(bare, "A woman of about 30. <FACE>", replace(LAYOUT, appearance=0)) == (bare, "")
+
+
+def test_curls_without_a_length_get_one_and_stay_curls() -> None:
+    curly = spoken(Appearance(Hair(wave=0.6)))
+    dressed, told = with_hair(curly, "A man with curly hair. <FACE>", LAYOUT)
+    hair = Appearance.of(dressed.code.appearance[0]).hair
+    assert hair.wave > 0.5 and hair.length >= 0.5 and "length was not described" in told
