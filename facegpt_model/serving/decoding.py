@@ -1,7 +1,9 @@
-"""Greedy decoding with a KV cache, and grammar masks for tool calls.
+"""Greedy decoding with a KV cache, and grammar masks for tool calls and canonical sentences.
 
 The model decides freely whether to speak or to call a tool; once it has opened a call, only
-tokens that lead to a valid call are allowed, so a slider or a face cannot be made up.
+tokens that lead to a valid call are allowed, so a slider or a face cannot be made up. In the
+same way a sentence that restates a description may hold canonical phrases only; which ones,
+the model chooses.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, LlamaModel, PreTrainedTokenizerFast
 
+from facegpt_model.semantics.axes import phrase_table
 from facegpt_model.serving.backend import BackendError, ToolSchema
 
 
@@ -42,13 +45,14 @@ class Decoder:
         return self.hidden[0] @ self.language_model.embed_tokens.weight.T
 
 
-class ToolGrammar:
-    """Which tokens may follow inside a tool call, for one set of tools."""
+class Grammars:
+    """Which tokens may follow inside a tool call or a canonical sentence, for one tokenizer."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
         self._tokenizer = llguidance.hf.from_tokenizer(tokenizer)
+        self._sentence = llguidance.LLMatcher.grammar_from_lark(sentence_grammar())
 
-    def matcher(self, tools: Sequence[ToolSchema]) -> CallMatcher:
+    def call(self, tools: Sequence[ToolSchema]) -> Matcher:
         """A matcher for one call of one of the tools; BackendError if a schema is not understood."""
         calls = [
             {
@@ -62,14 +66,34 @@ class ToolGrammar:
         grammar = llguidance.LLMatcher.grammar_from_json_schema(
             json.dumps({"anyOf": calls}), defaults={"whitespace_flexible": False}
         )
+        return self._matcher(grammar, "the tools' schemas")
+
+    def sentence(self) -> Matcher:
+        """A matcher for one canonical sentence, "A man of about 50 with a broad nose."."""
+        return self._matcher(self._sentence, "the canonical phrases")
+
+    def _matcher(self, grammar: str, what: str) -> Matcher:
         problem = llguidance.LLMatcher.validate_grammar(grammar, self._tokenizer)
         if problem:
-            raise BackendError(f"the tools' schemas cannot be decoded against: {problem}")
-        return CallMatcher(llguidance.LLMatcher(self._tokenizer, grammar), self._tokenizer.vocab_size)
+            raise BackendError(f"{what} cannot be decoded against: {problem}")
+        return Matcher(llguidance.LLMatcher(self._tokenizer, grammar), self._tokenizer.vocab_size)
 
 
-class CallMatcher:
-    """State of one tool call while it is being written."""
+def sentence_grammar() -> str:
+    """Lark grammar of semantics/words.Statement.text over all canonical phrases."""
+    phrases = " | ".join(json.dumps(phrase) for phrase in phrase_table())
+    return f"""start: "A " who age? with? "."
+who: "man" | "woman" | "person"
+age: " of about " AGE
+AGE: /[1-9][0-9]/
+with: " with " phrase rest?
+rest: (", " phrase)* " and " phrase
+phrase: {phrases}
+"""
+
+
+class Matcher:
+    """State of one tool call or sentence while it is being written."""
 
     def __init__(self, matcher: llguidance.LLMatcher, vocabulary: int) -> None:
         self._matcher = matcher
@@ -77,7 +101,7 @@ class CallMatcher:
 
     @property
     def finished(self) -> bool:
-        """True when the call is complete."""
+        """True when the call or sentence is complete."""
         return bool(self._matcher.is_stopped())
 
     def choose(self, logits: Tensor) -> list[int]:
@@ -92,6 +116,11 @@ class CallMatcher:
             self._consume(more)
         return [token, *forced]
 
+    def take(self, ids: Sequence[int]) -> None:
+        """Tokens that were chosen elsewhere; BackendError if the grammar does not allow them."""
+        for token in ids:
+            self._consume(token)
+
     def _consume(self, token: int) -> None:
         if not self._matcher.consume_token(token):
-            raise BackendError(f"the tool grammar stopped: {self._matcher.get_error()}")
+            raise BackendError(f"the grammar stopped: {self._matcher.get_error()}")

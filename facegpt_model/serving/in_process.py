@@ -12,10 +12,11 @@ import torch
 
 from facegpt_model.face import FaceEstimate
 from facegpt_model.serving.backend import BackendError, ChatTurn, Reply, ToolCall, ToolSchema
-from facegpt_model.serving.decoding import Decoder, ToolGrammar
+from facegpt_model.serving.decoding import Decoder, Grammars
 from facegpt_model.vlm.model import SHIPPED_CHECKPOINT, FaceGPT, load_checkpoint
 from facegpt_model.vlm.tokens import END, FACE, IMAGE, TOOL_CALL, prompt, text_of, token_id
 
+RESTATES = ("A man", "A woman", "A person")  # how a sentence begins that restates a description
 MAX_ANSWER = 160  # tokens of text
 MAX_CALL = 320  # tokens of a tool call
 MAX_PROMPT = 2000  # tokens; far above what the embedded model was trained on
@@ -59,7 +60,8 @@ class InProcessBackend:
         self._image = token_id(tokenizer, IMAGE)
         self._call = token_id(tokenizer, TOOL_CALL)
         self._face = gpt.face_id
-        self._grammar = ToolGrammar(tokenizer)
+        self._grammars = Grammars(tokenizer)
+        self._space = list(tokenizer(" ", add_special_tokens=False).input_ids)
 
     @classmethod
     def load(cls, checkpoint: Path | None = None) -> InProcessBackend:
@@ -119,17 +121,44 @@ class InProcessBackend:
             if token == self._face:
                 answer.codes.append(self._code(decoder.hidden))
                 break  # the state of <FACE> is a face, not the start of a next word
-            if on_text:
-                whole = text_of(tokenizer, answer.ids)
-                if not whole.endswith("\ufffd"):
-                    on_text(whole[len(spoken) :])
-                    spoken = whole
+            spoken = self._tell(answer, spoken, on_text)
+            if rules.may_make_face and text_of(tokenizer, answer.ids).strip() in RESTATES:
+                self._restate(decoder, answer, spoken, on_text)
+                break
         if rules.must_make_face and not answer.codes:
-            decoder.feed([self._face])
-            answer.ids.append(self._face)
-            answer.codes.append(self._code(decoder.hidden))
+            self._make_face(decoder, answer)
         said = text_of(tokenizer, answer.ids).strip()
         return Reply(said, tuple(answer.calls), tuple(self._estimate(code, said) for code in answer.codes))
+
+    def _tell(self, answer: _Answer, spoken: str, on_text: Callable[[str], None] | None) -> str:
+        """Stream what is new; returns everything that was streamed."""
+        whole = text_of(self.gpt.tokenizer, answer.ids)
+        if on_text is None or whole.endswith("\ufffd"):
+            return spoken
+        on_text(whole[len(spoken) :])
+        return whole
+
+    def _restate(
+        self, decoder: Decoder, answer: _Answer, spoken: str, on_text: Callable[[str], None] | None
+    ) -> None:
+        """Finish "A man ..." in canonical phrases, then <FACE>."""
+        matcher = self._grammars.sentence()
+        matcher.take(answer.ids)
+        while not matcher.finished:
+            chosen = [token for token in matcher.choose(decoder.logits()) if token != self._end]
+            if chosen:
+                decoder.feed(chosen)
+            answer.ids += chosen
+            spoken = self._tell(answer, spoken, on_text)
+            if len(answer.ids) > MAX_ANSWER:
+                raise BackendError("the model did not finish its sentence; describe the face in fewer words")
+        self._make_face(decoder, answer)
+
+    def _make_face(self, decoder: Decoder, answer: _Answer) -> None:
+        """Say " <FACE>" and read the face out."""
+        decoder.feed([*self._space, self._face])
+        answer.ids += [*self._space, self._face]
+        answer.codes.append(self._code(decoder.hidden))
 
     def _next(self, decoder: Decoder, rules: _Rules) -> int:
         logits = decoder.logits()
@@ -150,7 +179,7 @@ class InProcessBackend:
         return FaceEstimate(self.gpt.axes.bounded(flat), None, f"text:{words}", self.name)
 
     def _tool_call(self, decoder: Decoder, tools: Sequence[ToolSchema]) -> ToolCall:
-        matcher = self._grammar.matcher(tools)
+        matcher = self._grammars.call(tools)
         decoder.feed([self._call])
         ids: list[int] = []
         while not matcher.finished:

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from agent.schemas import strict_schema, with_choices
-from facegpt_model.semantics.axes import axis_list
+from facegpt_model.semantics.axes import axis_list, phrase_table
 from facegpt_model.semantics.words import parse
 from facegpt_model.serving.backend import BackendError, ChatTurn, ToolSchema
-from facegpt_model.serving.decoding import Decoder, ToolGrammar
+from facegpt_model.serving.decoding import Decoder, Grammars
 from facegpt_model.serving.in_process import InProcessBackend
 from facegpt_model.vlm.tokens import FACE
 from tools.edit import EditRequest
@@ -51,7 +51,7 @@ def test_decoding_with_the_cache_equals_reading_everything_again(backend: InProc
 @pytest.mark.parametrize("seed", range(4))
 def test_whatever_the_model_prefers_a_call_is_valid(backend: InProcessBackend, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
-    matcher = ToolGrammar(backend.gpt.tokenizer).matcher(schemas())
+    matcher = Grammars(backend.gpt.tokenizer).call(schemas())
     size = backend.gpt.model.get_input_embeddings().weight.shape[0]
     ids: list[int] = []
     while not matcher.finished and len(ids) < 600:
@@ -64,6 +64,26 @@ def test_whatever_the_model_prefers_a_call_is_valid(backend: InProcessBackend, s
         assert call["arguments"]["face"] in CHOICES["face"]
         for change in call["arguments"]["changes"]:
             assert change["slider"] in CHOICES["slider"] and -1 <= change["value"] <= 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_the_model_prefers_a_sentence_is_canonical(backend: InProcessBackend, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    matcher = Grammars(backend.gpt.tokenizer).sentence()
+    matcher.take(backend.gpt.tokenizer("A man", add_special_tokens=False).input_ids)
+    size = backend.gpt.model.get_input_embeddings().weight.shape[0]
+    ids: list[int] = []
+    while not matcher.finished and len(ids) < 2000:
+        ids += matcher.choose(torch.randn(size, generator=generator))
+    statement = parse("A man" + backend.gpt.tokenizer.decode(ids, skip_special_tokens=True))
+    assert matcher.finished and statement is not None and statement.sex == "man"
+    assert set(statement.phrases) <= set(phrase_table())
+
+
+def test_tokens_the_grammar_forbids_are_refused(backend: InProcessBackend) -> None:
+    matcher = Grammars(backend.gpt.tokenizer).sentence()
+    with pytest.raises(BackendError, match="grammar stopped"):
+        matcher.take(backend.gpt.tokenizer("A horse", add_special_tokens=False).input_ids)
 
 
 def test_a_statement_becomes_words_and_one_face(backend: InProcessBackend) -> None:
