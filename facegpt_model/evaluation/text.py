@@ -174,8 +174,8 @@ def tool_calls(backend: Backend, count: int, seed: int = 0) -> dict[str, float]:
     right_tool = right_call = 0
     for number in range(count):
         example = makers[number % len(makers)](rng)
-        turn, faces, photos = _request(example)
-        reply = backend.chat([turn], _tool_schemas(faces, photos), faces)
+        turns, faces, photos = _request(example)
+        reply = backend.chat(turns, _tool_schemas(faces, photos), faces)
         wanted = json.loads(example.answer.removeprefix(TOOL_CALL).removesuffix(END))
         for call in reply.tool_calls[:1]:
             right_tool += call.name == wanted["name"]
@@ -183,13 +183,16 @@ def tool_calls(backend: Backend, count: int, seed: int = 0) -> dict[str, float]:
     return {"right tool": right_tool / count, "right arguments": right_call / count}
 
 
-def _request(example: Example) -> tuple[ChatTurn, list[str], list[str]]:
+def _request(example: Example) -> tuple[list[ChatTurn], list[str], list[str]]:
+    """The turns, faces and photos of an example; photos not attached were shown in an earlier turn."""
     state, _, rest = example.prompt.partition(END)
     user = rest.split("<|im_start|>user\n", 1)[1].split(END, 1)[0]
     photos = re.findall(r"photo-\d+", state)
     named = tuple(name for name in photos if user.startswith(f"[{name}]"))
     words = re.sub(r"^\[photo-\d+\] ", "", user)
-    return ChatTurn("user", words, photo_names=named or tuple(photos)), re.findall(r"face-\d+", state), photos
+    earlier = [ChatTurn("user", "", photo_names=tuple(photos))] if photos and not named else []
+    turns = [*earlier, ChatTurn("user", words, photo_names=named)]
+    return turns, re.findall(r"face-\d+", state), photos
 
 
 def _tool_schemas(faces: Sequence[str], photos: Sequence[str]) -> list[ToolSchema]:
