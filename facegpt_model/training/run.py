@@ -42,7 +42,7 @@ def main(
     with torch.no_grad():
         gpt.token_rows[module.special] = module.rows
     card: dict[str, object] = {
-        "name": "facegpt-smol@1",
+        "name": "facegpt-smol@2",
         "command": f"facegpt train {stage} --preset {preset} {' '.join(overrides)}".strip(),
         "begun_from": config.start,
         "seed": config.seed,
