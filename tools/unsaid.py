@@ -16,7 +16,7 @@ from facegpt_model.semantics.words import Statement, parse
 from facegpt_model.vlm.tokens import FACE
 
 OLD = 60  # years
-LENGTH_SAID = frozenset(("baldness", "hair length"))
+LEAST_LENGTH = 0.1  # a length in words that moved the face less than this was not read
 FORM_SAID = frozenset(
     (
         "hair wave",
@@ -43,9 +43,9 @@ def with_hair(estimate: FaceEstimate, understood: str, layout: CodeLayout) -> tu
     if statement is None or not layout.appearance:
         return estimate, ""
     said = {phrase_table()[phrase][0] for phrase in statement.phrases if phrase in phrase_table()}
-    if said & LENGTH_SAID:
-        return estimate, ""
     worn = Appearance.of(code.appearance[0])
+    if "baldness" in said or ("hair length" in said and worn.hair.length > LEAST_LENGTH):
+        return estimate, ""
     hair, words = usual_hair(statement)
     if said & FORM_SAID:  # curls, a fringe: only how long they are is open
         length = max(hair.length, CURLY_LENGTH if worn.hair.wave > 0.1 else 0.0)
@@ -53,6 +53,8 @@ def with_hair(estimate: FaceEstimate, understood: str, layout: CodeLayout) -> tu
     else:
         hair = replace(hair, sides=worn.hair.sides)
     dressed = replace(code, appearance=replace(worn, hair=hair).row().to(code.identity))
+    if "hair length" in said:
+        return replace(estimate, code=dressed), f"{words}, as the model read no length from the words"
     unsaid = "its length" if said & FORM_SAID else "hair"
     return replace(estimate, code=dressed), f"{words}, as {unsaid} was not described"
 

@@ -63,3 +63,8 @@ def test_curls_without_a_length_get_one_and_stay_curls() -> None:
     dressed, told = with_hair(curly, "A man with curly hair. <FACE>", LAYOUT)
     hair = Appearance.of(dressed.code.appearance[0]).hair
     assert hair.wave > 0.5 and hair.length >= 0.5 and "length was not described" in told
+
+
+def test_a_length_that_was_said_but_not_read_is_made_good_and_told() -> None:
+    dressed, told = with_hair(spoken(), "A woman with long hair. <FACE>", LAYOUT)
+    assert Appearance.of(dressed.code.appearance[0]).hair.length > 0.5 and "read no length" in told
