@@ -36,9 +36,7 @@ HAIRY = ("scalp", "beard", "brow")  # regions of the atlas whose hair can be wor
 
 
 @njit(cache=True, nogil=True)
-def _nearest_samples(
-    points: np.ndarray, low: np.ndarray, cell: float, shape: tuple
-) -> np.ndarray:  # pragma: no cover, compiled
+def _nearest_samples(points: np.ndarray, low: np.ndarray, cell: float, shape: tuple) -> np.ndarray:
     """(X, Y, Z) index of about the nearest point for each cell, by sweeping it through the grid."""
     nx, ny, nz = shape
     found = np.full((nx, ny, nz), -1, np.int64)
@@ -87,9 +85,7 @@ def _nearest_samples(
 
 
 @njit(cache=True, nogil=True)
-def _near_vertices(
-    nodes: np.ndarray, points: np.ndarray, count: int
-) -> tuple[np.ndarray, np.ndarray]:  # pragma: no cover, compiled
+def _near_vertices(nodes: np.ndarray, points: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """(M, count) indices of the nearest points of each node and their distances."""
     index = np.zeros((len(nodes), count), np.int64)
     reach = np.full((len(nodes), count), np.float32(1e12))
@@ -114,9 +110,7 @@ def _near_vertices(
 
 
 @njit(cache=True, nogil=True)
-def trilinear(
-    field: np.ndarray, low: np.ndarray, cell: float, points: np.ndarray
-) -> np.ndarray:  # pragma: no cover, compiled
+def trilinear(field: np.ndarray, low: np.ndarray, cell: float, points: np.ndarray) -> np.ndarray:
     """(N, C) values of a field (X, Y, Z, C) at points (N, 3); beyond its edge, those of the edge."""
     nx, ny, nz, channels = field.shape
     out = np.zeros((len(points), channels), np.float32)

@@ -86,7 +86,7 @@ def _painted_area(space: HeadSpace, region: str, area: Array) -> float:
 @njit(cache=True, nogil=True, fastmath=True)
 def _field(
     field: np.ndarray, low: np.ndarray, cell: float, x: float, y: float, z: float, out: np.ndarray
-) -> None:  # pragma: no cover, compiled
+) -> None:
     nx, ny, nz, _ = field.shape
     x = min(max((x - low[0]) / cell, 0.0), nx - 1.001)
     y = min(max((y - low[1]) / cell, 0.0), ny - 1.001)
@@ -121,7 +121,7 @@ def _grow(
     steps: int,
     out: np.ndarray,
     reached: np.ndarray,
-) -> None:  # pragma: no cover, compiled
+) -> None:
     """Lay each strand step by step; out (N, P, 3) is spaced evenly along what is left after the cut.
 
     tie: (3,) where tied hair meets; tail: (N, 3) its direction after that; curtain: (K, 2)
@@ -249,7 +249,7 @@ def along_skin(direction: Array, normal: Array) -> Array:
 @njit(cache=True, nogil=True, fastmath=True)
 def _nearest(
     places: np.ndarray, group: np.ndarray, centres: np.ndarray, centre_group: np.ndarray
-) -> np.ndarray:  # pragma: no cover, compiled
+) -> np.ndarray:
     out = np.zeros(len(places), np.int64)
     for i in range(len(places)):
         best = 1e12

@@ -16,7 +16,7 @@ def paint(
     colours: NDArray[np.float32],
     cover: NDArray[np.float32],
     detail: NDArray[np.float32],
-) -> NDArray[np.float32]:  # pragma: no cover, compiled
+) -> NDArray[np.float32]:
     """(H, W, 3) colours: base regions mixed by their masks, overlays painted over them in order.
 
     masks: (R, H, W), `full` for a weight of 1; overlay: (R,); colours: (R, 3); cover: (R,) how

@@ -28,7 +28,7 @@ def _draw(
     bias: float,
     least: float,
     picture: np.ndarray,
-) -> None:  # pragma: no cover, compiled
+) -> None:
     height, across = nearest.shape
     steps = screen.shape[1] - 1
     for n in range(len(order)):
@@ -106,7 +106,7 @@ def draw_strands(
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _cast(points: np.ndarray, shadow: np.ndarray) -> None:  # pragma: no cover, compiled
+def _cast(points: np.ndarray, shadow: np.ndarray) -> None:
     size = shadow.shape[0]
     for i in range(points.shape[0]):
         for k in range(points.shape[1] - 1):

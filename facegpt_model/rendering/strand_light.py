@@ -37,9 +37,7 @@ EXTINCTION = 0.62  # of the geometric cross-section: hair scatters most light on
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _fill(
-    points: np.ndarray, width: np.ndarray, low: np.ndarray, cell: float, grid: np.ndarray
-) -> None:  # pragma: no cover, compiled
+def _fill(points: np.ndarray, width: np.ndarray, low: np.ndarray, cell: float, grid: np.ndarray) -> None:
     """Add each segment's length times width to the eight cells around its middle."""
     count, steps, _ = points.shape
     volume = cell * cell * cell
@@ -61,9 +59,7 @@ def _fill(
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _through(
-    grid: np.ndarray, direction: np.ndarray, cell: float
-) -> np.ndarray:  # pragma: no cover, compiled
+def _through(grid: np.ndarray, direction: np.ndarray, cell: float) -> np.ndarray:
     """(X, Y, Z) optical depth from each cell's middle to the outside along a unit direction."""
     nx, ny, nz = grid.shape
     out = np.zeros((nx, ny, nz), np.float32)
@@ -82,7 +78,7 @@ def _through(
 
 
 @njit(cache=True, nogil=True, fastmath=True, inline="always")
-def _at(grid: np.ndarray, x: float, y: float, z: float) -> float:  # pragma: no cover, compiled
+def _at(grid: np.ndarray, x: float, y: float, z: float) -> float:
     """Trilinear value of a grid at cell coordinates (middles at + 0.5)."""
     nx, ny, nz = grid.shape
     x = min(max(x - 0.5, 0.0), nx - 1.001)
@@ -121,7 +117,7 @@ class HairLight:
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _sample(grid: np.ndarray, at: np.ndarray) -> np.ndarray:  # pragma: no cover, compiled
+def _sample(grid: np.ndarray, at: np.ndarray) -> np.ndarray:
     out = np.zeros(len(at), np.float32)
     for i in range(len(at)):
         out[i] = _at(grid, at[i, 0], at[i, 1], at[i, 2])
@@ -188,7 +184,7 @@ def _shade(
     block: float,
     gloss: float,
     out: np.ndarray,
-) -> None:  # pragma: no cover, compiled
+) -> None:
     count, steps, _ = points.shape
     for i in range(count):
         cr, cg, cb = colour[i, 0], colour[i, 1], colour[i, 2]

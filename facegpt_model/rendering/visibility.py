@@ -22,9 +22,7 @@ MIN_AREA = 1e-5  # twice the screen area in square pixels below which a triangle
 
 
 @njit(cache=True, nogil=True)
-def _fill(
-    points: np.ndarray, triangles: np.ndarray, ids: np.ndarray, nearest: np.ndarray
-) -> None:  # pragma: no cover, compiled
+def _fill(points: np.ndarray, triangles: np.ndarray, ids: np.ndarray, nearest: np.ndarray) -> None:
     height, width = ids.shape
     for t in range(triangles.shape[0]):
         a, b, c = np.uintp(triangles[t, 0]), np.uintp(triangles[t, 1]), np.uintp(triangles[t, 2])

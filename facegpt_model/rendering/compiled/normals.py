@@ -52,9 +52,7 @@ class _Normals(torch.autograd.Function):
 
 
 @njit(cache=True, nogil=True)
-def _forward(
-    points: np.ndarray, triangles: np.ndarray, normals: np.ndarray, lengths: np.ndarray
-) -> None:  # pragma: no cover, compiled
+def _forward(points: np.ndarray, triangles: np.ndarray, normals: np.ndarray, lengths: np.ndarray) -> None:
     for t in range(len(triangles)):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         ux, uy, uz = points[b, 0] - points[a, 0], points[b, 1] - points[a, 1], points[b, 2] - points[a, 2]
@@ -81,7 +79,7 @@ def _backward(
     lengths: np.ndarray,
     arriving: np.ndarray,
     out: np.ndarray,
-) -> None:  # pragma: no cover, compiled
+) -> None:
     summed = np.zeros_like(points)
     for i in range(len(points)):
         if lengths[i] > NO_AREA:
@@ -111,7 +109,7 @@ def _backward(
 
 
 @njit(cache=True, nogil=True)
-def _mean_edge(points: np.ndarray, edges: np.ndarray) -> float:  # pragma: no cover, compiled
+def _mean_edge(points: np.ndarray, edges: np.ndarray) -> float:
     total = 0.0
     for e in range(len(edges)):
         squared = 0.0

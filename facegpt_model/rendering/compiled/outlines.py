@@ -78,7 +78,7 @@ def _crossings(
     nearest: float,
     own: float,
     behind: float,
-) -> np.ndarray:  # pragma: no cover, compiled
+) -> np.ndarray:
     """(N, 6) int64: axis, start and end vertex, line, front and back pixel along the axis.
 
     Of several outlines between two pixels only the outermost counts, as in silhouette.py.
@@ -150,9 +150,7 @@ def _crossings(
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _beyond(
-    crossing: np.ndarray, points: np.ndarray
-) -> tuple[float, float, float]:  # pragma: no cover, compiled
+def _beyond(crossing: np.ndarray, points: np.ndarray) -> tuple[float, float, float]:
     """How far the edge lies beyond the border between its two pixels, its position along itself, span."""
     axis, other = crossing[AXIS], 1 - crossing[AXIS]
     start, end = crossing[START], crossing[END]
@@ -163,7 +161,7 @@ def _beyond(
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _pixels(crossing: np.ndarray, grows: bool) -> tuple[int, int, int, int]:  # pragma: no cover, compiled
+def _pixels(crossing: np.ndarray, grows: bool) -> tuple[int, int, int, int]:
     """Row and column of the pixel that changes, then of the one whose colour comes in."""
     target = crossing[BACK] if grows else crossing[FRONT]
     source = crossing[FRONT] if grows else crossing[BACK]
@@ -172,9 +170,7 @@ def _pixels(crossing: np.ndarray, grows: bool) -> tuple[int, int, int, int]:  # 
 
 
 @njit(cache=True, nogil=True)
-def _blend(
-    crossings: np.ndarray, points: np.ndarray, image: np.ndarray, out: np.ndarray
-) -> None:  # pragma: no cover, compiled
+def _blend(crossings: np.ndarray, points: np.ndarray, image: np.ndarray, out: np.ndarray) -> None:
     for n in range(len(crossings)):
         beyond, _, _ = _beyond(crossings[n], points)
         ty, tx, sy, sx = _pixels(crossings[n], beyond > 0.0)
@@ -190,7 +186,7 @@ def _blend_backward(
     arriving: np.ndarray,
     to_image: np.ndarray,
     to_points: np.ndarray,
-) -> None:  # pragma: no cover, compiled
+) -> None:
     for n in range(len(crossings)):
         crossing = crossings[n]
         beyond, along, span = _beyond(crossing, points)

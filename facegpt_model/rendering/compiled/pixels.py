@@ -93,7 +93,7 @@ class _Pixels(torch.autograd.Function):
 def _weigh(
     points: np.ndarray, triangles: np.ndarray, t: int, x: float, y: float, xs: np.ndarray, ys: np.ndarray,
     w: np.ndarray,
-) -> float:  # pragma: no cover, compiled  # fmt: skip
+) -> float:  # fmt: skip
     """Corners relative to the pixel centre into xs and ys, unnormalised weights into w; their sum."""
     for k in range(3):
         i = np.uintp(triangles[t, k])
@@ -106,7 +106,7 @@ def _weigh(
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _harmonics(x: float, y: float, z: float, basis: np.ndarray) -> None:  # pragma: no cover, compiled
+def _harmonics(x: float, y: float, z: float, basis: np.ndarray) -> None:
     basis[0] = Y0
     basis[1] = Y1 * y
     basis[2] = Y1 * z
@@ -130,7 +130,7 @@ def _shade(
     depth: np.ndarray,
     normal: np.ndarray,
     weights: np.ndarray,
-) -> None:  # pragma: no cover, compiled
+) -> None:
     xs, ys, w, basis = np.empty(3), np.empty(3), np.empty(3), np.empty(9)
     for row in range(ids.shape[0]):
         for column in range(ids.shape[1]):
@@ -182,7 +182,7 @@ def _shade_backward(
     to_normals: np.ndarray,
     to_colours: np.ndarray,
     to_light: np.ndarray,
-) -> None:  # pragma: no cover, compiled
+) -> None:
     xs, ys, w, basis, to_w = np.empty(3), np.empty(3), np.empty(3), np.empty(9), np.empty(3)
     lamp_sum = np.zeros((9, 3))
     lit, far = arriving.rgba.size > 0, arriving.depth.size > 0
