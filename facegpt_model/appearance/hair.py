@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -38,19 +40,46 @@ def scalp_strands(model: TexturedModel, code: FaceCode, hair: Hair) -> Strands |
     cover = scalp_cover(model, code)
     if not worn(hair) or cover < LEAST_COVER:
         return None
-    space = head_space(model)
+    grown = _around_mean(model, hair, cover)
     random = np.random.default_rng(11)
-    roots = _rooted(space, hair, cover)
-    points, roots, side = _grown(space, hair, roots)
-    points = _waved(hair, roots, points, side, random)
-    free = (side == FRINGE) | ~styles.over_the_face(points)
-    points, roots, side = points[free], roots[free], side[free]
-    points = placed(model, code, roots, points, FOLLOW_MM)
-    lock = locks_of(roots.place, side, _strips(hair), random)
+    random.bit_generator.state = grown.random_state
+    roots = grown.roots
+    points = placed(model, code, roots, grown.points, FOLLOW_MM)
     colour = strand_colours(model, code, "scalp", roots.place, random)
     thick = 0.30 if hair.length < 0.34 else 0.26
     width = np.full(len(roots), thick, np.float32) * random.uniform(0.75, 1.25, len(roots)).astype(np.float32)
-    return Strands(points, colour, width, roots.normal, lock, roots.triangle, roots.weights, FOLLOW_MM)
+    return Strands(points, colour, width, roots.normal, grown.lock, roots.triangle, roots.weights, FOLLOW_MM)
+
+
+@dataclass(frozen=True)
+class _Grown:
+    """Hair around the mean head: (N, P, 3) points, their roots and locks, and where chance stood then."""
+
+    points: Array
+    roots: Roots
+    lock: NDArray[np.int64]
+    random_state: dict[str, Any]
+
+
+_KEPT = 6  # haircuts remembered per model; an edit or another view keeps the haircut
+_HAIRCUTS: WeakKeyDictionary[object, dict[tuple[Hair, float], _Grown]] = WeakKeyDictionary()
+
+
+def _around_mean(model: TexturedModel, hair: Hair, cover: float) -> _Grown:
+    """The haircut on the mean head, which no identity, expression or colour changes."""
+    known = _HAIRCUTS.setdefault(model, {})
+    if (hair, cover) not in known:
+        space = head_space(model)
+        random = np.random.default_rng(11)
+        points, roots, side = _grown(space, hair, _rooted(space, hair, cover))
+        points = _waved(hair, roots, points, side, random)
+        free = (side == FRINGE) | ~styles.over_the_face(points)
+        points, roots, side = points[free], roots[free], side[free]
+        lock = locks_of(roots.place, side, _strips(hair), random)
+        if len(known) >= _KEPT:
+            known.pop(next(iter(known)))
+        known[hair, cover] = _Grown(points, roots, lock, dict(random.bit_generator.state))
+    return known[hair, cover]
 
 
 def _strips(hair: Hair) -> int:

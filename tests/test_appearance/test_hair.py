@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from facegpt_model.appearance import hair as hair_room
 from facegpt_model.appearance.facial_hair import facial_strands
 from facegpt_model.appearance.hair import scalp_strands
 from facegpt_model.appearance.head_space import CELL_MM, head_space, trilinear
@@ -203,3 +204,18 @@ def test_the_distance_field_knows_inside_from_outside(head: OpenHead) -> None:
 
 def _named(meshes: tuple[NamedMesh, ...], name: str) -> NamedMesh:
     return next(mesh for mesh in meshes if mesh.name == name)
+
+
+def test_a_remembered_haircut_is_the_one_that_would_grow_again(head: OpenHead) -> None:
+    model = head
+    code = replace(model.mean_code(), appearance=Appearance(Hair(length=0.3, parting=0.4)).row())
+    first = worn_strands(model, code)[0]
+    remembered = worn_strands(model, code)[0]
+    hair_room._HAIRCUTS.clear()
+    again = worn_strands(model, code)[0]
+    for strands in (remembered, again):
+        assert np.array_equal(strands.points, first.points)
+        assert np.array_equal(strands.colour, first.colour) and np.array_equal(strands.width, first.width)
+    for number in range(hair_room._KEPT + 2):
+        worn_strands(model, replace(code, appearance=Appearance(Hair(length=0.05 + 0.01 * number)).row()))
+    assert len(hair_room._HAIRCUTS[model]) == hair_room._KEPT
