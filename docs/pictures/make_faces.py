@@ -10,23 +10,25 @@ from pathlib import Path
 from facegpt_model.morphable.base import load
 from facegpt_model.rendering.still import contact_sheet, render_still
 from facegpt_model.serving.in_process import InProcessBackend
+from tools.unsaid import with_hair
 
 STATEMENTS = (
-    ("an old man with a hooked nose and thin lips", 25.0),
-    ("a young woman with East Asian features and full lips", -20.0),
-    ("a heavy man of fifty, broad nose, ruddy complexion, smiling", 15.0),
-    ("a Black woman with high cheekbones and a wide smile", -25.0),
+    ("an old man with a hooked nose and a long beard", 25.0),
+    ("a young woman with full lips and long curly hair", -20.0),
+    ("a man of fifty with a broad nose, a moustache and glasses", 15.0),
+    ("a woman with very dark skin, an afro and a smile", -25.0),
 )
 
 
 def main() -> None:
     """Write faces.jpg beside this file."""
     backend = InProcessBackend.load()
-    head = load("openhead@2")
+    head = load()
     pictures, labels = [], []
     for text, yaw in STATEMENTS:
         reply = backend.imagine(text)
-        pictures.append(render_still(head, reply.faces[0].code, yaw_deg=yaw, size=360, background="studio"))
+        face, _ = with_hair(reply.faces[0], reply.text, head.layout)
+        pictures.append(render_still(head, face.code, yaw_deg=yaw, size=360, background="studio"))
         labels.append(text)
     sheet = contact_sheet(pictures, len(pictures), labels)
     sheet.convert("RGB").save(Path(__file__).with_name("faces.jpg"), quality=88)
