@@ -21,6 +21,7 @@ import render_peers
 import torch
 from torch import Tensor
 
+from facegpt_model.appearance.parameters import Appearance, Hair
 from facegpt_model.face import FaceCode
 from facegpt_model.gltf import glb_bytes
 from facegpt_model.mesh import mesh_of
@@ -165,6 +166,11 @@ def file_figures(model: MorphableModel, repeats: int) -> dict[str, float]:
     for size in (256, 512, 1024):
         took = least_ms(lambda side=size: render_still(model, code, 20, 0, side), repeats)
         figures[f"still_{size}_s"] = round(took / 1000, 3)
+    worn = {"short_hair": Hair(length=0.28, parting=0.5), "long_hair": Hair(length=0.85, wave=0.2)}
+    for name, hair in worn.items():  # a haircut the process has drawn before
+        dressed = replace(code, appearance=Appearance(hair).row())
+        took = least_ms(lambda shown=dressed: render_still(model, shown, 20, 0, 512), repeats)
+        figures[f"still_512_{name}_s"] = round(took / 1000, 3)
     mesh = mesh_of(model, code)
     figures["glb_ms"] = least_ms(lambda: glb_bytes(mesh_of(model, code)), repeats)
     figures["glb_mb"] = round(len(glb_bytes(mesh)) / 1e6, 2)
