@@ -125,7 +125,7 @@ def _mat_arrays(path: Path) -> dict[str, NDArray[Any]]:
         raise BadModel(f"reading {path.name} needs scipy; {EXTRA}") from error
     try:
         return dict(loadmat(path, variable_names=MAT_KEYS))
-    except NotImplementedError:
+    except NotImplementedError:  # what scipy raises for version 7.3
         with _h5(path) as stored:
             return {key: np.asarray(stored[key]).T for key in MAT_KEYS if key in stored}
     except (ValueError, TypeError) as error:
