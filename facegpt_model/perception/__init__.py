@@ -1,4 +1,4 @@
-"""Face detection, landmarks and blendshapes from packaged weights, in plain torch."""
+"""Face detection, landmarks, blendshapes, identity and person masks from packaged weights, in plain torch."""
 
 from facegpt_model.perception.analyse import FaceObservation, NoFace, analyse
 from facegpt_model.perception.photos import PhotoError, load_photo

@@ -108,6 +108,8 @@ def _read_operation(model: Any, graph: Any, index: int) -> Operation:
     operator = graph.Operators(index)
     code = model.OperatorCodes(operator.OpcodeIndex())
     name = OPERATOR_NAMES.get(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()), "?")
+    if name == "CUSTOM":
+        name = code.CustomCode().decode()
     if name not in KERNELS:
         raise UnsupportedNet(f"operation {name} is not one of {', '.join(sorted(KERNELS))}")
     inputs = tuple(int(operator.Inputs(k)) for k in range(operator.InputsLength()))
@@ -142,6 +144,7 @@ OPTIONS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "multiply": (tflite.MulOptions, lambda o: o.FusedActivationFunction()),
     "divide": (tflite.DivOptions, lambda o: o.FusedActivationFunction()),
     "reduce": (tflite.ReducerOptions, lambda o: bool(o.KeepDims())),
+    "resize": (tflite.ResizeBilinearOptions, lambda o: (bool(o.AlignCorners()), bool(o.HalfPixelCenters()))),
     "concatenate": (tflite.ConcatenationOptions, lambda o: o.Axis()),
     "slice": (tflite.StridedSliceOptions, lambda o: (o.BeginMask(), o.EndMask())),
 }
@@ -183,6 +186,32 @@ def _max_pool(x: Sequence[Tensor], window: Window2d) -> Tensor:
     return F.max_pool2d(image, window.size, window.stride).permute(0, 2, 3, 1)
 
 
+def _average_pool(x: Sequence[Tensor], window: Window2d) -> Tensor:
+    """Means of windows; what "same" padding adds is not counted."""
+    image, full = x[0].permute(0, 3, 1, 2), torch.ones_like(x[0][:1, :, :, :1]).permute(0, 3, 1, 2)
+    if window.same:
+        image, full = (_pad_same(part, window.size, window) for part in (image, full))
+    pooled, counted = (F.avg_pool2d(part, window.size, window.stride) for part in (image, full))
+    return (pooled / counted).permute(0, 2, 3, 1)
+
+
+def _resize(x: Sequence[Tensor], places: tuple[bool, bool]) -> Tensor:
+    """Bilinear; TensorFlow's old way, neither corners aligned nor half pixels, is not known here."""
+    aligned, half = places
+    if not (aligned or half):
+        raise UnsupportedNet("RESIZE_BILINEAR with pixels counted from their corners is not known here")
+    size = _axes(x[1])
+    out = F.interpolate(x[0].permute(0, 3, 1, 2), size=size, mode="bilinear", align_corners=aligned)
+    return out.permute(0, 2, 3, 1)
+
+
+def _transposed_conv(x: Sequence[Tensor], options: None) -> Tensor:
+    """MediaPipe's Convolution2DTransposeBias with a stride of its kernel's size: every pixel a tile."""
+    weight = x[1].permute(3, 0, 1, 2)
+    out = F.conv_transpose2d(x[0].permute(0, 3, 1, 2), weight, x[2], stride=weight.shape[2:])
+    return out.permute(0, 2, 3, 1)
+
+
 def _axes(x: Tensor) -> tuple[int, ...]:
     return tuple(int(a) for a in x.reshape(-1).tolist())
 
@@ -216,6 +245,10 @@ KERNELS: dict[str, tuple[str, Run]] = {
     "CONV_2D": ("conv", _conv),
     "DEPTHWISE_CONV_2D": ("depthwise", _depthwise),
     "MAX_POOL_2D": ("pool", _max_pool),
+    "AVERAGE_POOL_2D": ("pool", _average_pool),
+    "RESIZE_BILINEAR": ("resize", _resize),
+    "Convolution2DTransposeBias": ("", _transposed_conv),
+    "HARD_SWISH": ("", lambda x, _: F.hardswish(x[0])),
     "ADD": ("add", lambda x, activation: ACTIVATIONS[activation](x[0] + x[1])),
     "SUB": ("subtract", lambda x, activation: ACTIVATIONS[activation](x[0] - x[1])),
     "MUL": ("multiply", lambda x, activation: ACTIVATIONS[activation](x[0] * x[1])),
