@@ -102,17 +102,32 @@ def _told_step(line: dict[str, float]) -> None:
 
 
 def evaluate(
-    suite: Annotated[str, typer.Argument(help="text, pairs or tools")],
+    suite: Annotated[str, typer.Argument(help="text, pairs, tools or geometry")],
     out: Annotated[Path, typer.Option(help="folder for SUITE.json")] = Path("out/evaluation"),
-    count: Annotated[int, typer.Option(min=1, help="texts or requests per row of the table")] = 60,
+    count: Annotated[
+        int | None, typer.Option(min=2, help="texts, requests or people; default 60, of people 50")
+    ] = None,
     checkpoint: Annotated[
         Path | None, typer.Option(help="folder of a checkpoint, default the shipped one")
     ] = None,
+    strangers: Annotated[
+        str, typer.Option(help="geometry: whose people are photographed, ict or openhead")
+    ] = "ict",
+    quality: Annotated[
+        list[str] | None, typer.Option(help="geometry: how photos are fitted; several are compared")
+    ] = None,
 ) -> None:
     """Measure FaceGPT on one suite: a table on screen, the figures in a JSON file."""
-    from facegpt_model.evaluation import run
+    from rich.console import Console
 
-    typer.echo(f"wrote {run.main(suite, out, count, checkpoint, typer.echo)}")
+    from facegpt_model.evaluation import run
+    from ui.console import Progress
+
+    with Progress(Console(highlight=False, emoji=False, stderr=True)) as progress:
+        file = run.main(
+            suite, out, count, checkpoint, typer.echo, strangers, quality or ("default",), progress
+        )
+    typer.echo(f"wrote {file}")
 
 
 def register(app: typer.Typer) -> None:

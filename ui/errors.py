@@ -27,6 +27,8 @@ EXPECTED = {
     "facegpt_model.serving.backend": ("BackendError",),
     "facegpt_model.training.config": ("ConfigError",),
     "facegpt_model.evaluation.run": ("UnknownSuite",),
+    "facegpt_model.evaluation.strangers": ("UnknownKind",),
+    "facegpt_model.evaluation.recovery": ("UnknownQuality",),
 }
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from facegpt_model.evaluation import text
+from facegpt_model.evaluation import recovery, text
 from facegpt_model.morphable.base import load
 from facegpt_model.semantics.axes import load_axes
 from facegpt_model.serving.in_process import InProcessBackend
 
-SUITES = ("text", "pairs", "tools")
+SUITES = ("text", "pairs", "tools", "geometry")
+PEOPLE = 50  # strangers, unless told otherwise
+TEXTS = 60
 
 
 class UnknownSuite(ValueError):
@@ -22,21 +24,39 @@ class UnknownSuite(ValueError):
 def main(
     suite: str,
     out: Path = Path("out/evaluate"),
-    count: int = 60,
+    count: int | None = None,
     checkpoint: Path | None = None,
     say: Callable[[str], None] = lambda line: None,
+    strangers: str = "ict",
+    qualities: Sequence[str] = ("default",),
+    progress: Callable[[str, float], None] = lambda doing, share: None,
 ) -> Path:
-    """Evaluate the embedded model; returns the JSON file. Raises UnknownSuite, CheckpointError."""
+    """Evaluate one suite; returns the JSON file.
+
+    count: texts, requests or people; strangers and qualities belong to `geometry`. Raises
+    UnknownSuite, CheckpointError, UnknownKind, UnknownQuality, MissingModel.
+    """
     if suite not in SUITES:
         raise UnknownSuite(f"no evaluation suite called {suite!r}; known: {', '.join(SUITES)}")
+    if suite == "geometry":
+        rows = recovery.recover(strangers, count or PEOPLE, qualities, progress=progress)
+        for line in recovery.table(rows):
+            say(line)
+        result: dict[str, object] = {"strangers": strangers, "rows": recovery.figures(rows)}
+        return _write(out, f"geometry-{strangers}", result)
     backend = InProcessBackend.load(checkpoint)
-    out.mkdir(parents=True, exist_ok=True)
     if suite == "pairs":
         result = _pairs(backend, say)
     else:
-        result = _text(backend, count, say) if suite == "text" else _tools(backend, count, say)
-    file = out / f"{suite}.json"
-    file.write_text(json.dumps({"model": backend.name, **result}, indent=1) + "\n", encoding="utf-8")
+        texts = count or TEXTS
+        result = _text(backend, texts, say) if suite == "text" else _tools(backend, texts, say)
+    return _write(out, suite, {"model": backend.name, **result})
+
+
+def _write(out: Path, name: str, result: dict[str, object]) -> Path:
+    out.mkdir(parents=True, exist_ok=True)
+    file = out / f"{name}.json"
+    file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return file
 
 

@@ -109,7 +109,7 @@ class _Face:
         vertices = model.vertices(code).double()
         self.vertices: Array = vertices[0].numpy()
         self.landmarks: Array = model.landmarks68(vertices)[0].numpy()
-        self.triangles = _open_skin(model, vertices)
+        self.triangles = open_skin(model, vertices)
         self.search = MeshSearch(self.vertices, self.triangles)
 
     def inner(self) -> Array:
@@ -254,7 +254,7 @@ def _skin(model: MorphableModel) -> NDArray[np.int64]:
     return triangles[part == model.part_names.index("skin")] if "skin" in model.part_names else triangles
 
 
-def _open_skin(model: MorphableModel, vertices: Tensor) -> NDArray[np.int64]:
+def open_skin(model: MorphableModel, vertices: Tensor) -> NDArray[np.int64]:
     """(T, 3) triangles of the skin that is not hidden inside mouth, nostrils or eye sockets."""
     triangles = model.triangles.numpy()
     normals = vertex_normals(vertices.float(), model.triangles)[0].numpy()
