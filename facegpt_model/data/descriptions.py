@@ -2,35 +2,23 @@
 
 A statement is drawn first (who, how old, which axes how far), then its wording: order,
 sentence forms, degree words, slang, typing errors. The same draw gives the canonical
-sentence that the model learns to answer with. All phrasings are our own writing
-(phrasings/*.toml); those under `held` are kept out of training to measure generalisation.
+sentence that the model learns to answer with.
 """
 
 from __future__ import annotations
 
 import random
 import re
-import tomllib
-from dataclasses import dataclass
-from functools import lru_cache
-from importlib import resources
-from typing import Literal
 
 from facegpt_model.data.habits import EXCLUSIVE, PRONOUNS, SELF_CORRECTIONS, TAKEN_BACK, aside, end_weight
-from facegpt_model.semantics.axes import Axis, axis_list
-from facegpt_model.semantics.words import SEX_VALUE, Degree, End, Statement, age_value
-
-Wording = Literal["say", "edit", "held", "less"]
+from facegpt_model.data.wordings import Attribute, Wording, ends, word
+from facegpt_model.semantics.axes import Axis
+from facegpt_model.semantics.words import SEX_VALUE, Statement, age_value
 
 SEX_WORDS = {
     "man": ("man", "man", "man", "guy", "bloke", "fellow", "gentleman", "male", "chap"),
     "woman": ("woman", "woman", "woman", "lady", "female", "girl", "gal"),
     "person": ("person", "person", "someone", "individual", "face"),
-}
-DEGREE_WORDS = {
-    Degree.SLIGHT: ("slightly", "a bit", "a little", "somewhat", "kind of"),
-    Degree.PLAIN: ("", "", "", "", "quite", "fairly", "rather", "pretty"),
-    Degree.STRONG: ("very", "very", "really", "extremely", "incredibly", "so"),
 }
 AGE_WORDS = (
     ("young", 25),
@@ -51,114 +39,11 @@ NUMBER_WORDS = {
     70: "seventy",
     80: "eighty",
 }
-CANONICAL_SHARE = 0.18  # witnesses who happen to use the canonical words themselves
 OPENINGS = (
     "", "", "", "", "I saw ", "It was ", "The suspect was ", "Draw ", "Show me ", "Make ", "Imagine ", "Please draw ",
     "Can you make ", "I'd like a face of ", "Picture ", "The person I saw was ", "Generate ", "We are looking for ",
     "What would he look like: ", "I remember ", "Create ",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Attribute:
-    """One axis end at a degree, as a wording means it."""
-
-    axis: Axis
-    sign: int
-    degree: Degree
-
-    @property
-    def end(self) -> End:
-        """The canonical words of this end."""
-        end = self.axis.high if self.sign > 0 else self.axis.low
-        if end is None:
-            raise ValueError(f"axis {self.axis.name!r} has no such end")
-        return end
-
-    @property
-    def phrase(self) -> str:
-        """Canonical phrase."""
-        return self.end.words(self.degree)
-
-    @property
-    def value(self) -> float:
-        """Slider value."""
-        return self.sign * self.end.value(self.degree)
-
-
-@lru_cache(maxsize=1)
-def phrasings() -> dict[str, dict[str, dict[str, list[str]]]]:
-    """axis name -> "low" / "high" -> "say" / "edit" / "held" / "less" -> wordings."""
-    folder = resources.files("facegpt_model.data").joinpath("phrasings")
-    table: dict[str, dict[str, dict[str, list[str]]]] = {}
-    for file in sorted(folder.iterdir(), key=lambda file: file.name):
-        for axis, sides in tomllib.loads(file.read_text("utf-8")).items():
-            for side, kinds in sides.items():
-                table.setdefault(axis, {}).setdefault(side, {}).update(kinds)
-    return table
-
-
-@lru_cache(maxsize=1)
-def removable() -> tuple[Axis, ...]:
-    """Axes of one end that users also take away ("less" wordings)."""
-    return tuple(axis for axis in axis_list() if "less" in phrasings()[axis.name].get("high", {}))
-
-
-@lru_cache(maxsize=1)
-def ends() -> tuple[tuple[Axis, int], ...]:
-    """Every axis end that has words, as (axis, sign)."""
-    both = ((axis, sign) for axis in axis_list() for sign in (-1, 1))
-    return tuple((axis, sign) for axis, sign in both if (axis.high if sign > 0 else axis.low) is not None)
-
-
-def word(
-    axis: Axis, sign: int, rng: random.Random, kind: Wording, sex: str = "person"
-) -> tuple[str, Attribute]:
-    """A wording of one end and what it means; clauses keep their leading "$ "."""
-    options = phrasings()[axis.name]["high" if sign > 0 else "low"][kind]
-    if kind == "say" and rng.random() < CANONICAL_SHARE:
-        attribute = Attribute(axis, sign, rng.choice(list(Degree)))
-        return attribute.phrase, attribute
-    text, degree = _fill(rng.choice(options), rng)
-    he, him, his = PRONOUNS[sex]
-    text = text.replace("{he}", he).replace("{him}", him).replace("{his}", his)
-    text = re.sub(r"\b([aA])n (?=[^aeiouhAEIOUH])", r"\1 ", text)
-    text = re.sub(r"\b([aA]) (?=[aeio]|ugly|upturned|under)(?!one\b|one-)", r"\1n ", text)
-    return text, Attribute(axis, sign, degree)
-
-
-def _fill(text: str, rng: random.Random) -> tuple[str, Degree]:
-    fixed = Degree.PLAIN
-    if "@" in text:
-        text, size = text.rsplit("@", 1)
-        fixed = min(Degree, key=lambda degree: abs(degree.value - float(size)))
-    if "{d}" in text:
-        degree = rng.choice((Degree.SLIGHT, Degree.PLAIN, Degree.PLAIN, Degree.STRONG))
-        adverb = rng.choice(DEGREE_WORDS[degree])
-        if adverb.startswith("a ") and re.search(r"\ba \{d\}", text):
-            adverb = rng.choice(("slightly", "somewhat"))
-        if fixed is not Degree.PLAIN:
-            degree, adverb = fixed, ""
-        return text.replace("{d}", f"{adverb} " if adverb else ""), degree
-    for slot, adverbs in (("{c}", _COMPARATIVE), ("{a}", _AMOUNT)):
-        if slot in text:
-            degree = rng.choice((Degree.SLIGHT, Degree.PLAIN, Degree.PLAIN, Degree.STRONG))
-            if fixed is not Degree.PLAIN:
-                degree = fixed
-            return text.replace(slot, rng.choice(adverbs[degree])), degree
-    return text, fixed
-
-
-_COMPARATIVE = {
-    Degree.SLIGHT: ("a bit ", "slightly ", "a little ", "a touch "),
-    Degree.PLAIN: ("",),
-    Degree.STRONG: ("much ", "a lot ", "far "),
-}
-_AMOUNT = {
-    Degree.SLIGHT: (" a little", " slightly", " a bit"),
-    Degree.PLAIN: ("",),
-    Degree.STRONG: (" a lot", " a great deal"),
-}
 
 
 def sample_statement(

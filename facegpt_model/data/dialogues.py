@@ -10,16 +10,10 @@ from __future__ import annotations
 import random
 from functools import lru_cache
 
-from facegpt_model.data.descriptions import (
-    Wording,
-    ends,
-    removable,
-    sample_statement,
-    slider_values,
-    word,
-)
+from facegpt_model.data.descriptions import sample_statement, slider_values
 from facegpt_model.data.examples import Example, Mark, called, prompt_of, scene, surfaced
 from facegpt_model.data.habits import end_weight
+from facegpt_model.data.wordings import Wording, ends, removable, word
 from facegpt_model.semantics.axes import phrase_table
 from facegpt_model.semantics.words import Statement
 from facegpt_model.vlm.tokens import END, FACE, call_text, message, state_line

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import random
+import re
 
 from facegpt_model.semantics.axes import Axis
 
 PRONOUNS = {"man": ("he", "him", "his"), "woman": ("she", "her", "her"), "person": ("they", "them", "their")}
+_PLURAL = {  # verbs that follow "they"
+    "was": "were", "wasn't": "weren't", "is": "are", "isn't": "aren't", "has": "have", "hasn't": "haven't",
+    "does": "do", "doesn't": "don't", "looks": "look", "wears": "wear", "needs": "need", "carries": "carry",
+    "combs": "comb", "lives": "live", "likes": "like", "squints": "squint", "keeps": "keep",
+}  # fmt: skip
 OFTEN, SELDOM = 3.0, 0.4
 OFTEN_SAID = frozenset(
     ("weight", "face width", "face length", "round face", "face fullness", "eye size", "eye spacing", "eye colour",
@@ -96,8 +102,7 @@ def aside(text: str, rng: random.Random) -> str:
     """Sometimes a witness tells what no face shows; the answer leaves it out."""
     if rng.random() > ASIDES or not text:
         return text
-    he, him, his = rng.choice(tuple(PRONOUNS.values()))
-    said = rng.choice(_ASIDES).format(he=he, him=him, his=his).replace("they was", "they were")
+    said = agreeing(rng.choice(_ASIDES), rng.choice(tuple(PRONOUNS)))
     if rng.random() < 0.5:
         return f"{said[:1].upper() + said[1:]}. {text}"
     joint = " " if text[-1] in ".!" else ". "
@@ -107,3 +112,18 @@ def aside(text: str, rng: random.Random) -> str:
 def end_weight(axis: Axis) -> float:
     """How often an axis is spoken of, relative to the others: much of hair and glasses, little of ear tilt."""
     return OFTEN if axis.name in OFTEN_SAID else SELDOM if axis.name in SELDOM_SAID else 1.0
+
+
+def agreeing(text: str, sex: str) -> str:
+    """{he}, {him} and {his} filled in, and verbs that agree with "they"."""
+    he, him, his = PRONOUNS[sex]
+    text = text.replace("{he}", he).replace("{him}", him).replace("{his}", his)
+    if he != "they":
+        return text
+    text = re.sub(
+        r"\bthey's (?=got\b|been\b|had\b|gone\b|lost\b|just\b|never\b)", "they've ", text, flags=re.IGNORECASE
+    )
+    text = re.sub(r"\bthey's\b", "they're", text, flags=re.IGNORECASE)
+    return re.sub(
+        r"(?<=\bthey )[a-z']+", lambda verb: _PLURAL.get(verb[0], verb[0]), text, flags=re.IGNORECASE
+    )

@@ -14,10 +14,11 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from facegpt_model.data.descriptions import Wording, sample_statement, slider_values
+from facegpt_model.data.descriptions import sample_statement, slider_values
 from facegpt_model.data.dialogues import edit
 from facegpt_model.data.examples import Example
 from facegpt_model.data.requests import describe_face, export, photo, render, step_back
+from facegpt_model.data.wordings import Wording
 from facegpt_model.face import FaceCode
 from facegpt_model.morphable.base import MorphableModel
 from facegpt_model.semantics.axes import Axes, axis_list

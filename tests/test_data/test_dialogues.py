@@ -6,12 +6,13 @@ import random
 import pytest
 
 from facegpt_model.data import descriptions, habits
-from facegpt_model.data.descriptions import corrected, ends, phrasings, sample_statement, slider_values, word
+from facegpt_model.data.descriptions import corrected, sample_statement, slider_values
 from facegpt_model.data.dialogues import describe, edit, marks_of, restated
 from facegpt_model.data.examples import called
 from facegpt_model.data.mixture import sample
 from facegpt_model.data.requests import step_back
 from facegpt_model.data.tool_answers import after_tool
+from facegpt_model.data.wordings import ends, phrasings, word
 from facegpt_model.semantics.axes import axis_named, phrase_table
 from facegpt_model.semantics.words import Degree, Statement, parse
 from facegpt_model.vlm.tokens import END, FACE, TOOL_CALL
@@ -126,7 +127,7 @@ def test_answers_after_tools_hold_no_figure_but_what_was_asked() -> None:
     rng = random.Random(6)
     for _ in range(300):
         example = after_tool(rng)
-        assert "mm" not in example.answer and "%" not in example.answer
+        assert " mm" not in example.answer and "%" not in example.answer
         for word_ in example.answer.removesuffix(END).replace(".", " ").replace(":", " ").split():
             if word_.startswith("face-"):
                 assert word_.rstrip(",;") in example.prompt, (example.prompt, example.answer)
