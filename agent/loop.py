@@ -87,7 +87,7 @@ class Conversation:
         if photo is not None:
             handle = show_photo(photo, self.workspace)
             place = str(self.workspace.photo(handle))
-            message.additional_kwargs["photos"] = [{"handle": handle, "path": place}]
+            message.additional_kwargs["photos"] = [{"handle": handle, "path": place, "name": photo.name}]
         self.workspace.journal.append("said", {"text": str(message.text)})
         before = self.workspace.handles
         said: Any = {"messages": [*self._unanswered(), message]}

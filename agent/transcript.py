@@ -29,7 +29,10 @@ def _entry(message: BaseMessage) -> dict[str, Any]:
     text = str(message.text)
     if isinstance(message, HumanMessage):
         photos = message.additional_kwargs.get("photos", [])
-        named = [{"handle": photo["handle"], "file": Path(photo["path"]).name} for photo in photos]
+        named = [
+            {"handle": photo["handle"], "name": photo.get("name", ""), "file": Path(photo["path"]).name}
+            for photo in photos
+        ]
         return {"role": "user", "text": text, "photos": named}
     if isinstance(message, AIMessage):
         handles = message.additional_kwargs.get("handles", [])

@@ -50,10 +50,7 @@ def edit(request: EditRequest, workspace: Workspace) -> Outcome:
     studio = workspace.studio
     before = face.estimate.code
     changes = _summed(request.changes)
-    try:
-        after = studio.axes.shift(before, changes)
-    except (UnknownAxis, AxisRange) as error:
-        raise ToolError(str(error)) from error
+    after = edited_code(studio, before, request.changes)
     told = "; ".join(f"{name} {value:+.2f}" for name, value in changes.items())
     if _same(studio, before, after):
         raise ToolError(f"{face.handle} is at the limit of what was asked ({told}), so nothing would change")
@@ -66,11 +63,21 @@ def edit(request: EditRequest, workspace: Workspace) -> Outcome:
         model="sliders@1",
         spread=None,
     )
-    made = workspace.add(estimate, made_by={"tool": "edit", **request.model_dump()}, parent=face.handle)
+    made = workspace.add(
+        estimate, made_by={"tool": "edit", **request.model_dump(), "from": face.handle}, parent=face.handle
+    )
     effect = measured_effect(studio, before, after, tuple(changes))
     measured = f" Measured: {effect}." if effect else ""
     text = f"{made.handle} made from {face.handle}: {told}.{measured} {face.handle} is kept.{limited}"
     return Outcome(text, (made.handle,), workspace.files(made.handle))
+
+
+def edited_code(studio: Studio, code: FaceCode, changes: Sequence[SliderChange]) -> FaceCode:
+    """The one face of `code` with these sliders moved, everything else kept; ToolError as of edit."""
+    try:
+        return studio.axes.shift(code, _summed(changes))
+    except (UnknownAxis, AxisRange) as error:
+        raise ToolError(str(error)) from error
 
 
 def parse_changes(settings: Sequence[str]) -> EditRequest:
@@ -102,7 +109,7 @@ def measured_effect(studio: Studio, before: FaceCode, after: FaceCode, sliders: 
     return ", ".join(f"{name.replace('_', ' ')} {change[name]:+.1f} mm" for name in order)
 
 
-def _summed(changes: list[SliderChange]) -> dict[str, float]:
+def _summed(changes: Sequence[SliderChange]) -> dict[str, float]:
     summed: dict[str, float] = {}
     for change in changes:
         summed[change.slider] = summed.get(change.slider, 0.0) + change.value

@@ -66,14 +66,18 @@ def export(request: ExportRequest, workspace: Workspace) -> Outcome:
     """Write face-N.<format> into the workspace and name it."""
     face = workspace.face(request.face)
     path = workspace.folder / f"{face.handle}.{request.format}"
-    written = export_to(face.estimate, workspace.studio, path)
-    workspace.journal.append("export", {"handle": face.handle, "file": path.name})
+    written = export_to(face.estimate, workspace.studio, path, mark=face.marked)
     files = tuple(file.name for file in written.files)
+    workspace.wrote("export", {"handle": face.handle, **request.model_dump()}, files)
     return Outcome(f"{path.name}: {face.handle}, {written.about}", files=files)
 
 
 def export_to(
-    estimate: FaceEstimate, studio: Studio, path: Path, options: GlbOptions | None = None
+    estimate: FaceEstimate,
+    studio: Studio,
+    path: Path,
+    options: GlbOptions | None = None,
+    mark: bool = False,
 ) -> Written:
     """Write one face to `path`, and an OBJ's companions beside it.
 
@@ -90,7 +94,7 @@ def export_to(
         )
     ensure_folder(path.parent)
     if suffix == "png":
-        render_to(estimate, studio, path, RenderRequest())
+        render_to(estimate, studio, path, RenderRequest(), mark)
         return Written((path,), "picture of 512 pixels")
     shown = SHAPE_AXES if suffix == "glb" and studio.sliders is not None else ()
     options = options or GlbOptions(axes=shown)

@@ -2,7 +2,7 @@
 
 Faces of a head model without words get an .obj (and its .mtl) instead of the .glb.
 
-The JSON is the record of layout.py plus `handle`, `parent`, `made_by`, `speculative`,
+The JSON is the record of layout.py plus `handle`, `parent`, `made_by`, `speculative`, `marked`,
 `description` (words), `understood` (canonical phrases of what was said), `landmarks68` and
 `landmarks68_neutral` (68 x 3, millimetres, head frame: x to the person's left, y up, z out of
 the face) and `measurements` (name to millimetres, neutral face). It is written last: a face
@@ -24,6 +24,7 @@ from facegpt_model.face import FaceEstimate
 from facegpt_model.mesh_files import obj_files
 from facegpt_model.rendering.still import render_still
 from tools.errors import ToolError
+from tools.marking import marked
 from tools.studio import Studio
 from tools.writing import write_bytes, write_text, write_through
 
@@ -36,6 +37,7 @@ class Face:
 
     speculative: made from words or by an edit, so not what any photo shows
     made_by: the request that made it, as {"tool": name, ...}
+    marked: its pictures say "speculative" in their pixels, as all of a witness's case do
     """
 
     handle: str
@@ -44,12 +46,13 @@ class Face:
     made_by: dict[str, Any]
     speculative: bool
     description: str = ""
+    marked: bool = False
 
 
 def write_face(folder: Path, face: Face, studio: Studio) -> dict[str, Any]:
     """Write the three files and return the record; ToolError if the disk refuses."""
     record = face_record(face, studio)
-    picture = render_still(studio.head, face.estimate.code, size=PICTURE_SIZE)
+    picture = marked(render_still(studio.head, face.estimate.code, size=PICTURE_SIZE), face.marked)
     write_through(folder / f"{face.handle}.png", picture.save)
     surface = mesh.mesh_of(studio.head, face.estimate.code)
     name = f"{face.handle}.{studio.mesh_suffix}"
@@ -72,6 +75,7 @@ def face_record(face: Face, studio: Studio) -> dict[str, Any]:
         "parent": face.parent,
         "made_by": face.made_by,
         "speculative": face.speculative,
+        "marked": face.marked,
         "description": studio.words(code),
         "understood": list(face.made_by.get("attributes", ())),
         "measurements": studio.measurements(code),
@@ -123,6 +127,7 @@ def read_face(path: Path, studio: Studio) -> Face:
         made_by=record.get("made_by") or {},
         speculative=bool(record.get("speculative", True)),
         description=str(record.get("description") or ""),
+        marked=bool(record.get("marked", False)),
     )
 
 

@@ -17,12 +17,15 @@ from tools.journal import Entry
 class History:
     """Handles in the order they became current, the place reached, and the photos shown.
 
-    place is an index into line; -1 stands before the first face.
+    place is an index into line; -1 stands before the first face. photos: handle to the name its
+    file had; gone: handles of deleted faces; witness: whether this is a witness's case.
     """
 
     line: list[str] = field(default_factory=list)
     place: int = -1
     photos: dict[str, str] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+    witness: bool = False
 
     @classmethod
     def replay(cls, entries: Sequence[Entry], existing: Sequence[str]) -> History:
@@ -33,13 +36,21 @@ class History:
             if handle not in told:
                 history.made(handle)
         for entry in entries:
-            if entry.event == "face" and entry.data["handle"] in existing:
+            if entry.event == "face":
                 history.made(entry.data["handle"])
+            elif entry.event == "go to":
+                history.made(entry.data["current"])
+            elif entry.event == "deleted":
+                history.forget(entry.data["handle"])
+            elif entry.event == "witness":
+                history.witness = True
             elif entry.event in ("undo", "redo"):
                 with suppress(ToolError):  # the file of an undone face may have been taken away
                     history.undo() if entry.event == "undo" else history.redo()
             elif entry.event == "photo":
-                history.photos[entry.data["handle"]] = entry.data["path"]
+                history.photos[entry.data["handle"]] = str(entry.data.get("name", ""))
+        for handle in set(history.line) - set(existing):  # its file was taken away by hand
+            history.forget(handle)
         return history
 
     @property
@@ -52,6 +63,13 @@ class History:
         del self.line[self.place + 1 :]
         self.line.append(handle)
         self.place = len(self.line) - 1
+
+    def forget(self, handle: str) -> None:
+        """A face that is deleted leaves the line; the one before it becomes current in its place."""
+        self.gone.add(handle)
+        before = sum(1 for known in self.line[: self.place + 1] if known != handle)
+        self.line = [known for known in self.line if known != handle]
+        self.place = before - 1
 
     def undo(self) -> str | None:
         """One step back; ToolError if there is none."""

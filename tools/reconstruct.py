@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
@@ -53,9 +54,12 @@ def checked_photo(path: Path) -> Image.Image:
 
 
 def show_photo(path: Path, workspace: Workspace) -> str:
-    """Make a photo known to the conversation as photo-N; ToolError if it is no readable picture."""
-    checked_photo(path)
-    return workspace.add_photo(path)
+    """Make a photo known to the conversation as photo-N; ToolError if it is no readable picture.
+
+    The case keeps a copy of its pixels, upright and without EXIF (place, camera, time).
+    """
+    photo = checked_photo(path)
+    return workspace.add_photo(path, partial(photo.save, quality=95, subsampling=0))
 
 
 def reconstruct(
@@ -66,23 +70,23 @@ def reconstruct(
     Writes face-N-overlay.png, and the same picture as overlay.png, which is always the newest.
     ToolError if the file is no readable photo or shows no face.
     """
-    path = workspace.photo(request.photo)
-    photo = checked_photo(path)
+    photo = checked_photo(workspace.photo(request.photo))
+    name = photo.info["file_name"] = workspace.photo_name(request.photo)
     try:
-        fit = fit_photo(photo, on_progress, path.name)
+        fit = fit_photo(photo, on_progress, name)
     except NoFace as error:
         raise ToolError(str(error)) from error
     made_by = {
         "tool": "reconstruct",
         "photo": request.photo,
-        "file": path.name,
+        "file": name,
         "method": fit.estimate.model,
         "landmark_error_percent": round(fit.nme_percent, 2),
         "faces_seen": fit.faces_seen,
     }
     face = workspace.add(fit.estimate, made_by=made_by, speculative=False)
     overlays = _write_overlay(photo, fit, face.handle, workspace)
-    text = f"{face.handle} from {path.name}, {_method(fit)}"
+    text = f"{face.handle} from {name}, {_method(fit)}"
     return Outcome(text, (face.handle,), (*workspace.files(face.handle), *overlays))
 
 
@@ -131,4 +135,5 @@ def _write_overlay(photo: Image.Image, fit: PhotoFit, handle: str, workspace: Wo
     names = (f"{handle}-overlay.png", "overlay.png")
     for name in names:
         write_through(workspace.folder / name, overlay.save)
+    workspace.wrote("overlay", {"handle": handle}, names[:1])
     return names

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from facegpt_model.face import FaceEstimate
 from facegpt_model.rendering.still import render_still
 from tools.errors import ToolError
+from tools.marking import marked
 from tools.outcome import Outcome
 from tools.studio import Studio
 from tools.workspace import Workspace
@@ -32,17 +33,23 @@ def render(request: RenderRequest, workspace: Workspace) -> Outcome:
     face = workspace.face(request.face)
     pitch = f"-pitch{request.pitch:+d}" if request.pitch else ""
     path = workspace.folder / f"{face.handle}-yaw{request.yaw:+d}{pitch}.png"
-    render_to(face.estimate, workspace.studio, path, request)
+    render_to(face.estimate, workspace.studio, path, request, face.marked)
+    workspace.wrote("render", {"handle": face.handle, **request.model_dump()}, (path.name,))
     text = f"{path.name}: {face.handle} turned by {request.yaw} degrees, {request.size} pixels"
     return Outcome(text, files=(path.name,))
 
 
-def render_to(estimate: FaceEstimate, studio: Studio, path: Path, request: RenderRequest) -> Path:
-    """The picture of one face as a PNG with a transparent background; ToolError for another suffix."""
+def render_to(
+    estimate: FaceEstimate, studio: Studio, path: Path, request: RenderRequest, mark: bool = False
+) -> Path:
+    """The picture of one face as a PNG with a transparent background; ToolError for another suffix.
+
+    mark: write "speculative" into its pixels, as for the faces of a witness's case
+    """
     if path.suffix.lower() != ".png":
         raise ToolError(f"cannot draw into {path.name!r}; let the name end in .png")
     ensure_folder(path.parent)
     picture = render_still(
         studio.head, estimate.code, yaw_deg=request.yaw, pitch_deg=request.pitch, size=request.size
     )
-    return write_through(path, picture.save)
+    return write_through(path, marked(picture, mark).save)

@@ -13,6 +13,7 @@ from facegpt_model.face import FaceEstimate
 from facegpt_model.rendering.still import studio_background
 from facegpt_model.rendering.views import draw_views, sheet_of_sides, turntable_angles
 from tools.errors import ToolError
+from tools.marking import marked
 from tools.studio import Studio
 from tools.writing import ensure_folder, write_through
 
@@ -34,9 +35,17 @@ class Turntable(BaseModel, extra="forbid"):
 
 
 def turntable_to(
-    estimate: FaceEstimate, studio: Studio, path: Path, request: Turntable, progress: Progress
+    estimate: FaceEstimate,
+    studio: Studio,
+    path: Path,
+    request: Turntable,
+    progress: Progress,
+    mark: bool = False,
 ) -> Path:
-    """Write an endless turn as animated WebP or GIF; ToolError for another suffix."""
+    """Write an endless turn as animated WebP or GIF; ToolError for another suffix.
+
+    mark: write "speculative" into every frame, as for the faces of a witness's case
+    """
     if path.suffix.lower() not in MOVING:
         raise ToolError(f"cannot write a turntable into {path.name!r}; let the name end in .webp or .gif")
     ensure_folder(path.parent)
@@ -55,7 +64,7 @@ def turntable_to(
     wall = studio_background(request.size).convert("RGBA")
     angles = turntable_angles(request.frames, request.pitch)
     pictures = [
-        Image.alpha_composite(wall, picture).convert("RGB")
+        marked(Image.alpha_composite(wall, picture).convert("RGB"), mark)
         for picture in draw_views(
             studio.head, estimate.code, angles, request.size, SAMPLES, _share(progress, "drawing the turn")
         )
@@ -68,12 +77,16 @@ def turntable_to(
     return write_through(path, lambda stand_in: _save(pictures, stand_in, moments))
 
 
-def sheet_to(estimate: FaceEstimate, studio: Studio, path: Path, size: int, progress: Progress) -> Path:
+def sheet_to(
+    estimate: FaceEstimate, studio: Studio, path: Path, size: int, progress: Progress, mark: bool = False
+) -> Path:
     """Write a labelled sheet of eight sides, `size` pixels each; ToolError for another suffix."""
     if path.suffix.lower() not in STILL:
         raise ToolError(f"cannot draw a sheet into {path.name!r}; let the name end in {', '.join(STILL)}")
     ensure_folder(path.parent)
-    sheet = sheet_of_sides(studio.head, estimate.code, size, _share(progress, "drawing the sides"))
+    sheet = marked(
+        sheet_of_sides(studio.head, estimate.code, size, _share(progress, "drawing the sides")), mark
+    )
     return write_through(path, lambda stand_in: sheet.save(stand_in, quality=92))
 
 

@@ -3,23 +3,30 @@
 A workspace is a folder. Faces are face-1, face-2 ... and never change or vanish: an edit
 makes a new one, undo only moves "the current face" back. All of that can be read from
 the files and the journal, so opening the folder again continues where it stopped.
+
+The journal line of a face holds its numbers, their digest, the request that made it, seed,
+model, basis, slider directions and digests of the files written: enough to make it again
+from the journal alone (replay.py) and to see any change of the files (case.py).
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+from facegpt_model import layout
 from facegpt_model.face import FaceEstimate
+from tools.digests import code_digest, code_numbers, file_digest, slider_digest, version
 from tools.errors import ToolError
 from tools.face_files import Face, read_face, write_face
 from tools.history import History
 from tools.journal import Journal
 from tools.studio import Studio, open_studio
-from tools.writing import ensure_folder, exclusive
+from tools.writing import ensure_folder, exclusive, write_through
 
 FACE_FILE = re.compile(r"^face-([1-9]\d*)\.json$")
 
@@ -35,7 +42,7 @@ class Workspace:
         self._faces: dict[str, Face] = {}
         self._history = History.replay(self.journal.entries(), self.handles)
         if not self.journal.path.exists():
-            self.journal.append("opened", {"faces": list(self.handles)})
+            self.journal.append("opened", {"faces": list(self.handles), "facegpt": version()})
 
     @property
     def studio(self) -> Studio:
@@ -53,6 +60,22 @@ class Workspace:
     def current(self) -> str | None:
         """Handle of the face that "it" means now, or None before the first one."""
         return self._history.current
+
+    @property
+    def witness(self) -> bool:
+        """Whether this is the case of a witness: every picture of a speculative face is marked so."""
+        return self._history.witness
+
+    def begin_witness(self) -> None:
+        """Make this a witness's case from now on; ToolError if faces were made in it before."""
+        if self.witness:
+            return
+        if self.handles:
+            raise ToolError(
+                f"{self.folder} holds faces made before; begin an interview in a folder of its own"
+            )
+        self._history.witness = True
+        self.journal.append("witness", {"marked": True})
 
     @property
     def photos(self) -> tuple[str, ...]:
@@ -79,30 +102,55 @@ class Workspace:
         made_by: dict[str, Any],
         parent: str | None = None,
         speculative: bool = True,
+        marked: bool = False,
     ) -> Face:
-        """Make a face of the one face of `estimate`, write its files and make it current."""
+        """Make a face of the one face of `estimate`, write its files and make it current.
+
+        Its numbers are taken as its file holds them, so that a face read again is the same. Pictures
+        are marked if asked for, in a witness's case, and if the parent's are.
+        """
         self.studio.require_basis(estimate.code, "the face")
+        estimate = layout.from_record(layout.to_record(estimate))
         words = self.studio.words(estimate.code)
-        draft = Face("", estimate, parent, made_by, speculative, words)
+        marked = marked or (speculative and self.witness) or bool(parent and self.face(parent).marked)
+        draft = Face("", estimate, parent, made_by, speculative, words, marked)
         with exclusive(self.folder):
-            handles = self.handles
-            number = int(handles[-1].removeprefix("face-")) + 1 if handles else 1
-            face = replace(draft, handle=f"face-{number}")
+            face = replace(draft, handle=f"face-{self._next_number()}")
             write_face(self.folder, face, self.studio)
         self._faces[face.handle] = face
         self._history.made(face.handle)
-        self.journal.append(
+        self.wrote(
             "face",
             {
                 "handle": face.handle,
                 "parent": parent,
                 "speculative": speculative,
+                "marked": marked,
                 "model": estimate.model,
                 "source": estimate.source,
+                "seed": estimate.seed,
+                "basis": estimate.code.basis,
+                "sliders": slider_digest(self.studio),
                 "made_by": made_by,
+                "code": code_digest(estimate),
+                "numbers": code_numbers(estimate),
             },
+            self.files(face.handle),
         )
         return face
+
+    def wrote(self, event: str, data: dict[str, Any], names: Iterable[str]) -> None:
+        """Note in the journal that these files of the folder were written, with their digests."""
+        there = (self.folder / name for name in names)
+        files = {path.name: file_digest(path) for path in there if path.is_file()}
+        self.journal.append(event, {**data, "files": files})
+
+    def _next_number(self) -> int:
+        """A number no face has or had: handles of deleted faces are not given again."""
+        return 1 + max((int(handle.removeprefix("face-")) for handle in self._ever()), default=0)
+
+    def _ever(self) -> set[str]:
+        return {*self.handles, *self._history.line, *self._history.gone}
 
     def files(self, handle: str) -> tuple[str, ...]:
         """Names of the files every face has."""
@@ -114,7 +162,7 @@ class Workspace:
         if path.resolve().parent == self.folder.resolve() and path.stem in self.handles:
             return self.face(path.stem)
         made_by = {"tool": "open", "file": path.name}
-        return self.add(face.estimate, made_by=made_by, speculative=face.speculative)
+        return self.add(face.estimate, made_by=made_by, speculative=face.speculative, marked=face.marked)
 
     def lineage(self, handle: str = "") -> tuple[str, ...]:
         """Handles from the first ancestor down to this face."""
@@ -137,19 +185,51 @@ class Workspace:
         self.journal.append("redo", {"current": current})
         return current
 
-    def add_photo(self, path: Path) -> str:
-        """Make a photo known as photo-N; only its place and digest are kept, not the picture."""
+    def go_to(self, handle: str) -> str:
+        """Make an earlier face current, so that what follows branches off there."""
+        face = self.face(handle)
+        self._history.made(face.handle)
+        self.journal.append("go to", {"current": face.handle})
+        return face.handle
+
+    def delete(self, handle: str) -> tuple[str, ...]:
+        """Take every file of a face away for good; returns their names. ToolError for an unknown face.
+
+        The journal can only grow, so the line that tells how the face was made stays in it.
+        """
+        self.face(handle)
+        with exclusive(self.folder):
+            names = tuple(sorted(path.name for path in self.folder.glob(f"{handle}[.-]*") if path.is_file()))
+            for name in names:
+                (self.folder / name).unlink()
+        self._faces.pop(handle, None)
+        self._history.forget(handle)
+        self.journal.append("deleted", {"handle": handle, "files": list(names)})
+        return names
+
+    def add_photo(self, path: Path, keep: Callable[[Path], object]) -> str:
+        """Make a photo known as photo-N; `keep` writes the copy that stays in the folder.
+
+        The journal holds the file's name and both digests, never the place it came from.
+        """
         try:
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            given = file_digest(path)
         except OSError as error:
             raise ToolError(
                 f"cannot read the photo {path}: {(error.strerror or str(error)).lower()}"
             ) from error
-        handle = f"photo-{len(self.photos) + 1}"
-        place = str(path.resolve())
-        self._history.photos[handle] = place
-        self.journal.append("photo", {"handle": handle, "path": place, "sha256": digest})
+        with exclusive(self.folder):
+            taken = {kept.stem for kept in self.folder.glob("photo-*.*")} | set(self.photos)
+            number = next(n for n in count(1) if f"photo-{n}" not in taken)
+            handle = f"photo-{number}"
+            kept = write_through(self.folder / f"{handle}.jpg", keep)
+        self._history.photos[handle] = path.name
+        self.wrote("photo", {"handle": handle, "name": path.name, "sha256": given}, (kept.name,))
         return handle
+
+    def photo_name(self, handle: str = "") -> str:
+        """What the file of a photo was called, the newest one's for ""."""
+        return self._history.photos[self.photo(handle).stem]
 
     def photo(self, handle: str = "") -> Path:
         """Where a photo is, the newest for ""; ToolError naming the known ones."""
@@ -159,4 +239,4 @@ class Workspace:
         wanted = handle or known[-1]
         if wanted not in known:
             raise ToolError(f"there is no photo called {wanted!r}; known photos: {', '.join(known)}")
-        return Path(self._history.photos[wanted])
+        return self.folder.resolve() / f"{wanted}.jpg"

@@ -68,6 +68,7 @@ def reconstruct(
                 tell(result.outcome, workspace)
                 for handle in result.outcome.faces if vertices else ():
                     add_vertices(out / f"{handle}.json", workspace.face(handle), workspace.studio)
+                    workspace.wrote("vertices", {"handle": handle}, (f"{handle}.json",))
             else:
                 failures.append(result)
                 typer.echo(f"failed: {result.error}", err=len(found) > 1)
@@ -145,18 +146,19 @@ def render(
     if sheet and pitch:
         raise ToolError("a sheet also looks from above and below, so leave out --pitch")
     studio = open_studio_of(face)
-    estimate = read_face(face, studio).estimate
+    source = read_face(face, studio)
+    estimate, mark = source.estimate, source.marked
     with Progress(Console(highlight=False, emoji=False)) as progress:
         if turntable:
             turn = Turntable(frames=frames, seconds=seconds, size=size or 384, pitch=pitch)
-            turntable_to(estimate, studio, out, turn, progress)
+            turntable_to(estimate, studio, out, turn, progress, mark)
             about = f"{frames} frames of {turn.size} x {turn.size} pixels, {seconds:g} s a turn"
         elif sheet:
-            sheet_to(estimate, studio, out, size or 384, progress)
+            sheet_to(estimate, studio, out, size or 384, progress, mark)
             about = f"eight sides of {size or 384} x {size or 384} pixels"
         else:
             request = RenderRequest(yaw=yaw, pitch=pitch, size=size or 512)
-            render_to(estimate, studio, out, request)
+            render_to(estimate, studio, out, request, mark)
             about = f"{request.size} x {request.size} pixels"
     typer.echo(f"{out}: {about}")
 
@@ -198,7 +200,8 @@ def export(
     if axes is not None or quantised:
         options = GlbOptions(SHAPE_AXES if axes is None else axes_named(axes), quantised)
     studio = open_studio_of(face)
-    written = export_to(read_face(face, studio).estimate, studio, out, options)
+    source = read_face(face, studio)
+    written = export_to(source.estimate, studio, out, options, source.marked)
     typer.echo(f"{out}: {written.about}")
     for companion in written.files[1:]:
         typer.echo(f"{companion}: belongs to it")

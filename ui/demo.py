@@ -23,10 +23,12 @@ MADE = (
     "face-*.json",
     "face-*.png",
     "face-*.glb",
+    "photo-*.jpg",
     "overlay.png",
     "transcript.json",
     "chat.sqlite",
     "journal.jsonl",
+    "journal.head",
 )
 
 

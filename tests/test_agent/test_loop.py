@@ -165,11 +165,11 @@ def test_a_photo_is_named_and_its_bytes_stay_outside(
         events = list(conversation.turn("", photo))
         asked = conversation.backend.asked[0][0][-1]
         assert asked.text == "Here is a photo: wall.png"
-        assert asked.images == (photo.resolve(),) and asked.photo_names == ("photo-1",)
+        assert asked.images == (case.resolve() / "photo-1.jpg",) and asked.photo_names == ("photo-1",)
         refused = next(event for event in events if isinstance(event, ToolFinished))
         assert not refused.ok and "no face" in refused.text.lower()
     told = json.loads((case / "transcript.json").read_text())
-    assert told["messages"][0]["photos"] == [{"handle": "photo-1", "file": "wall.png"}]
+    assert told["messages"][0]["photos"] == [{"handle": "photo-1", "name": "wall.png", "file": "photo-1.jpg"}]
 
 
 def test_bad_turns_change_nothing(talk: Script, case: Path, tmp_path: Path) -> None:

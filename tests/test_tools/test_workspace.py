@@ -17,6 +17,7 @@ from facegpt_model import layout
 from facegpt_model.face import FaceEstimate
 from tools.errors import ToolError
 from tools.face_files import add_vertices, write_face
+from tools.reconstruct import show_photo
 from tools.workspace import Workspace
 
 pytestmark = pytest.mark.usefixtures("numbers_only")
@@ -63,7 +64,7 @@ def test_nothing_half_written_stays_behind(case: Path, estimate: Make) -> None:
     filled(case, estimate, 1)
     names = {path.name for path in case.iterdir()}
     faces = {f"face-{n}.{suffix}" for n in (1,) for suffix in ("json", "png", "glb")}
-    assert names == faces | {"journal.jsonl", ".lock"}
+    assert names == faces | {"journal.jsonl", "journal.head", ".lock"}
 
 
 def test_undo_and_redo_walk_the_line_and_a_new_face_cuts_it(case: Path, estimate: Make) -> None:
@@ -90,15 +91,16 @@ def test_undoing_everything_leaves_no_current_face(case: Path, estimate: Make) -
     assert workspace.face("face-1").handle == "face-1"
 
 
-def test_reopening_continues_numbers_place_and_photos(case: Path, estimate: Make) -> None:
+def test_reopening_continues_numbers_place_and_photos(case: Path, estimate: Make, tmp_path: Path) -> None:
     workspace = filled(case, estimate, 3)
     workspace.undo()
-    photo = case / "portrait.png"
+    photo = tmp_path / "portrait.png"
     Image.new("RGB", (80, 80)).save(photo)
-    workspace.add_photo(photo)
+    show_photo(photo, workspace)
     again = Workspace(case)
     assert again.current == "face-2"
-    assert again.photos == ("photo-1",) and again.photo() == photo.resolve()
+    assert again.photos == ("photo-1",) and again.photo() == case.resolve() / "photo-1.jpg"
+    assert again.photo_name() == "portrait.png" and again.photo().is_file()
     assert again.redo() == "face-3"
     assert again.add(estimate(7), made_by={}).handle == "face-4"
     assert again.lineage("face-3") == workspace.lineage("face-3")
