@@ -9,7 +9,14 @@ from typing import Annotated
 
 import typer
 
-from ui import commands_case, commands_chat, commands_faces, commands_sheets, commands_system
+from ui import (
+    commands_case,
+    commands_chat,
+    commands_data,
+    commands_faces,
+    commands_sheets,
+    commands_system,
+)
 from ui.errors import OneSentenceErrors
 from ui.startup import prepare
 
@@ -34,7 +41,7 @@ def start(
     prepare(threads)
 
 
-for room in (commands_chat, commands_faces, commands_case, commands_sheets, commands_system):
+for room in (commands_chat, commands_faces, commands_case, commands_sheets, commands_data, commands_system):
     room.register(app)
 
 

@@ -141,7 +141,8 @@ def sample_people(head: OpenHead, count: int, generator: torch.Generator | None 
     """
     rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
     persons = [random_person(rng) for _ in range(count)]
-    weights = [[macro_weights(person)[name] for name in head.macro_names] for person in persons]
+    mixtures = [macro_weights(person) for person in persons]
+    weights = [[mixture[name] for name in head.macro_names] for mixture in mixtures]
     identity = head.macro_start + torch.tensor(weights).reshape(count, -1) @ head.macro_identity
     sex = torch.tensor([person.sex for person in persons])
     identity = identity + _local_shape(head, sex, generator)

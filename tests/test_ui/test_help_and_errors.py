@@ -17,7 +17,7 @@ from ui.cli import app
 
 COMMANDS = (
     "chat", "demo", "imagine", "reconstruct", "edit", "render", "describe", "export", "doctor", "assets",
-    "train", "evaluate", "models", "convert",
+    "train", "evaluate", "models", "convert", "data",
 )  # fmt: skip
 
 

@@ -1,0 +1,47 @@
+"""Commands that make training data: facegpt data ..."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+data = typer.Typer(name="data", help="Make training data: synthetic faces.", no_args_is_help=True)
+
+
+@data.command()
+def synthetic(
+    out: Annotated[Path, typer.Option(help="folder for shard-N.tar; a stopped run is continued")],
+    count: Annotated[
+        int, typer.Option(min=1, help="how many pictures, rounded up to whole blocks of 64")
+    ] = 1024,
+    seed: Annotated[int, typer.Option(help="the same seed gives the same bytes")] = 0,
+    size: Annotated[int, typer.Option(min=48, max=512, help="pixels of a side")] = 128,
+    plain: Annotated[float, typer.Option(min=0, max=1, help="share of bald heads of one colour")] = 0.32,
+    composite: Annotated[float, typer.Option(min=0, max=1, help="share pasted on --photos")] = 0.5,
+    photos: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="portraits to paste on, as of facegpt data prepare"),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="processes")] = 1,
+) -> None:
+    """Draw people with exact codes, on portraits with a verified licence where a folder is given."""
+    from rich.console import Console
+
+    from facegpt_model.data.shards import Order, write_shards
+    from facegpt_model.data.synthetic import SyntheticConfig
+    from ui.console import Progress
+
+    if plain + composite > 1:
+        raise typer.BadParameter("--plain and --composite add up to more than 1")
+    config = SyntheticConfig(size=size, plain=plain, composite=composite)
+    with Progress(Console(highlight=False, emoji=False)) as progress:
+        files = write_shards(Order(count, seed, config, photos), out, workers, progress)
+    pictures = -(-count // config.block) * config.block
+    typer.echo(f"wrote {pictures} pictures in {len(files)} files: {files[0]} to {files[-1].name}")
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group."""
+    app.add_typer(data)
