@@ -102,10 +102,11 @@ def _told_step(line: dict[str, float]) -> None:
 
 
 def evaluate(
-    suite: Annotated[str, typer.Argument(help="text, pairs, tools or geometry")],
+    suite: Annotated[str, typer.Argument(help="text, pairs, tools, geometry or photos")],
     out: Annotated[Path, typer.Option(help="folder for SUITE.json")] = Path("out/evaluation"),
     count: Annotated[
-        int | None, typer.Option(min=2, help="texts, requests or people; default 60, of people 50")
+        int | None,
+        typer.Option(min=2, help="how many; by default 60 texts or requests, 50 people, 100 photos"),
     ] = None,
     checkpoint: Annotated[
         Path | None, typer.Option(help="folder of a checkpoint, default the shipped one")
@@ -114,7 +115,10 @@ def evaluate(
         str, typer.Option(help="geometry: whose people are photographed, ict or openhead")
     ] = "ict",
     quality: Annotated[
-        list[str] | None, typer.Option(help="geometry: how photos are fitted; several are compared")
+        list[str] | None, typer.Option(help="geometry, photos: how photos are fitted; several are compared")
+    ] = None,
+    portraits: Annotated[
+        Path | None, typer.Option(help="photos: folder that `facegpt data prepare` made", file_okay=False)
     ] = None,
 ) -> None:
     """Measure FaceGPT on one suite: a table on screen, the figures in a JSON file."""
@@ -125,7 +129,15 @@ def evaluate(
 
     with Progress(Console(highlight=False, emoji=False, stderr=True)) as progress:
         file = run.main(
-            suite, out, count, checkpoint, typer.echo, strangers, quality or ("default",), progress
+            suite,
+            out,
+            count,
+            checkpoint,
+            say=typer.echo,
+            strangers=strangers,
+            qualities=quality or ("default",),
+            portraits=portraits,
+            progress=progress,
         )
     typer.echo(f"wrote {file}")
 

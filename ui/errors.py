@@ -25,13 +25,13 @@ EXPECTED = {
     "facegpt_model.perception.analyse": ("NoFace",),
     "facegpt_model.semantics.axes": ("UnknownAxis",),
     "facegpt_model.serving.backend": ("BackendError",),
+    "facegpt_model.fitting.portraits": ("BadPortraits",),
     "facegpt_model.training.config": ("ConfigError",),
     "facegpt_model.data.shards": ("BadShards",),
     "facegpt_model.data.backdrops": ("BadBackdrops",),
-    "facegpt_model.fitting.portraits": ("BadPortraits",),
     "facegpt_model.evaluation.run": ("UnknownSuite",),
     "facegpt_model.evaluation.strangers": ("UnknownKind",),
-    "facegpt_model.evaluation.recovery": ("UnknownQuality",),
+    "facegpt_model.evaluation.methods": ("UnknownQuality",),
 }
 
 

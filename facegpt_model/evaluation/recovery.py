@@ -17,25 +17,18 @@ import torch
 from PIL import Image
 
 from facegpt_model.evaluation.agreement import REGIONS, TruePeople, agreement, distances, residual_r2
+from facegpt_model.evaluation.methods import LANDMARKS, Method, head, methods
 from facegpt_model.evaluation.strangers import Strangers, strangers
 from facegpt_model.evaluation.surfaces import Array, surfaces_of
 from facegpt_model.face import FaceCode
-from facegpt_model.fitting.photo import code_and_view, fit_observation, fit_photo
 from facegpt_model.fitting.transfer import transfer
-from facegpt_model.morphable.base import load
-from facegpt_model.morphable.openhead import OpenHead
 from facegpt_model.morphable.people import sample_people
-from facegpt_model.perception.analyse import NoFace, analyse
+from facegpt_model.perception.analyse import NoFace
 
-Method = Callable[[Image.Image], FaceCode]  # a photo to the face in it; NoFace
 Progress = Callable[[str, float], None]
-BASELINES = ("mean face", "random faces", "landmarks only")
+BASELINES = ("mean face", "random faces", LANDMARKS)
 FLOOR = "floor: true surface"
 NAN = float("nan")
-
-
-class UnknownQuality(ValueError):
-    """A name of a method that does not exist."""
 
 
 @dataclass(frozen=True)
@@ -66,21 +59,6 @@ class Recovery:
     regions: dict[str, float] = field(default_factory=dict)
 
 
-def landmarks_only(photo: Image.Image) -> FaceCode:
-    """The Gauss-Newton fit of the detected landmarks, which nothing refines."""
-    head = _head()
-    fit, _ = fit_observation(head, analyse(photo)[0], photo.size)
-    return code_and_view(head, fit)[0]
-
-
-def by_fit(photo: Image.Image) -> FaceCode:
-    """What `facegpt reconstruct` finds."""
-    return fit_photo(photo).estimate.code
-
-
-QUALITIES: dict[str, Method] = {"default": by_fit}
-
-
 def recover(
     kind: str,
     count: int,
@@ -89,18 +67,14 @@ def recover(
     progress: Progress = lambda doing, share: None,
 ) -> list[Recovery]:
     """All rows for `count` strangers of a kind. Raises UnknownQuality, UnknownKind, MissingModel."""
-    methods: dict[str, Method] = {"landmarks only": landmarks_only}
-    for name in qualities:
-        if name not in QUALITIES:
-            raise UnknownQuality(f"no quality called {name!r}; known: {', '.join(QUALITIES)}")
-        methods[name] = QUALITIES[name]
+    chosen = methods(qualities)
     people = strangers(kind, count, seed, lambda share: progress("drawing strangers", share))
     judge = Judge(people)
-    head, rows = _head(), []
-    random = sample_people(head, count, torch.Generator().manual_seed(seed + 1)).code
-    rows.append(judge.score("mean face", head.mean_code(count)))
+    rows = []
+    random = sample_people(head(), count, torch.Generator().manual_seed(seed + 1)).code
+    rows.append(judge.score("mean face", head().mean_code(count)))
     rows.append(judge.score("random faces", random))
-    for name, method in methods.items():
+    for name, method in chosen.items():
         codes, seconds, failures = predictions(
             method,
             people.pictures,
@@ -116,7 +90,7 @@ class Judge:
 
     def __init__(self, people: Strangers) -> None:
         self.truth: TruePeople = people.truth()
-        self._head = _head()
+        self._head = head()
         own = people.codes.basis == self._head.basis
         self._codes: Array | None = people.codes.identity.double().numpy() if own else None
         self._of_mean = self.truth.residuals(
@@ -155,13 +129,13 @@ def predictions(
     method: Method, pictures: list[Image.Image], on_one: Callable[[float], None] = lambda share: None
 ) -> tuple[FaceCode, float, int]:
     """The codes of all pictures as one, CPU seconds a picture, and in how many no face was found."""
-    head, codes, failures = _head(), [], 0
+    codes, failures = [], 0
     started = time.process_time()
     for index, picture in enumerate(pictures):
         try:
-            codes.append(method(picture))
+            codes.append(method(picture).code)
         except NoFace:
-            codes.append(head.mean_code())
+            codes.append(head().mean_code())
             failures += 1
         on_one((index + 1) / len(pictures))
     return _together(codes), (time.process_time() - started) / max(len(pictures), 1), failures
@@ -169,9 +143,9 @@ def predictions(
 
 def floor(people: Strangers, on_one: Callable[[float], None] = lambda share: None) -> FaceCode:
     """Our head fitted to each stranger's true surface: what its shapes can express of them."""
-    head, codes = _head(), []
+    codes: list[FaceCode] = []
     for index in range(len(people.pictures)):
-        codes.append(transfer(people.model, people.codes.neutral()[index], head).code)
+        codes.append(transfer(people.model, people.codes.neutral()[index], head()).code)
         on_one((index + 1) / len(people.pictures))
     return _together(codes)
 
@@ -213,14 +187,7 @@ def _percent(value: float) -> str:
     return f"{100 * value:.0f} %" if np.isfinite(value) else "–"
 
 
-def _head() -> OpenHead:
-    head = load()
-    if not isinstance(head, OpenHead):
-        raise TypeError("photographs are fitted with openhead@2 only")
-    return head
-
-
 def _together(codes: list[FaceCode]) -> FaceCode:
     """N codes of one face as one of N; only shape is kept."""
-    blank = _head().mean_code(len(codes))
+    blank = head().mean_code(len(codes))
     return FaceCode(torch.cat([c.identity for c in codes]), blank.expression, blank.albedo, blank.basis)

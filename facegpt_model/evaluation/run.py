@@ -7,14 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from facegpt_model.evaluation import recovery, text
+from PIL import Image
+
+from facegpt_model.evaluation import photos, recovery, text
+from facegpt_model.fitting.portraits import BadPortraits
 from facegpt_model.morphable.base import load
+from facegpt_model.rendering.still import contact_sheet
 from facegpt_model.semantics.axes import load_axes
 from facegpt_model.serving.in_process import InProcessBackend
 
-SUITES = ("text", "pairs", "tools", "geometry")
-PEOPLE = 50  # strangers, unless told otherwise
-TEXTS = 60
+SUITES = ("text", "pairs", "tools", "geometry", "photos")
+PEOPLE, PORTRAITS, TEXTS = 50, 100, 60  # unless told otherwise
+TILES, TILE = 24, 256  # pictures on a sheet of overlays, pixels of each
 
 
 class UnknownSuite(ValueError):
@@ -29,12 +33,14 @@ def main(
     say: Callable[[str], None] = lambda line: None,
     strangers: str = "ict",
     qualities: Sequence[str] = ("default",),
+    portraits: Path | None = None,
     progress: Callable[[str, float], None] = lambda doing, share: None,
 ) -> Path:
     """Evaluate one suite; returns the JSON file.
 
-    count: texts, requests or people; strangers and qualities belong to `geometry`. Raises
-    UnknownSuite, CheckpointError, UnknownKind, UnknownQuality, MissingModel.
+    count: texts, requests, people or portraits; strangers belong to `geometry`, portraits (their
+    folder) to `photos`, qualities to both. Raises UnknownSuite, CheckpointError, UnknownKind,
+    UnknownQuality, MissingModel, BadPortraits.
     """
     if suite not in SUITES:
         raise UnknownSuite(f"no evaluation suite called {suite!r}; known: {', '.join(SUITES)}")
@@ -44,6 +50,8 @@ def main(
             say(line)
         result: dict[str, object] = {"strangers": strangers, "rows": recovery.figures(rows)}
         return _write(out, f"geometry-{strangers}", result)
+    if suite == "photos":
+        return _photos(out, portraits, count or PORTRAITS, qualities, say, progress)
     backend = InProcessBackend.load(checkpoint)
     if suite == "pairs":
         result = _pairs(backend, say)
@@ -51,6 +59,33 @@ def main(
         texts = count or TEXTS
         result = _text(backend, texts, say) if suite == "text" else _tools(backend, texts, say)
     return _write(out, suite, {"model": backend.name, **result})
+
+
+def _photos(
+    out: Path,
+    folder: Path | None,
+    count: int,
+    qualities: Sequence[str],
+    say: Callable[[str], None],
+    progress: Callable[[str, float], None],
+) -> Path:
+    """The portraits' table and figures, and sheets of photos beside the faces laid over them."""
+    if folder is None:
+        raise BadPortraits("photos are evaluated on a folder of portraits; give one by --portraits")
+    out.mkdir(parents=True, exist_ok=True)
+    tiles: list[Image.Image] = []
+
+    def keep(photo: Image.Image, overlay: Image.Image) -> None:
+        tiles.extend(picture.convert("RGB").resize((TILE, TILE)) for picture in (photo, overlay))
+
+    report = photos.evaluate_portraits(folder, count, qualities, 0, progress, keep)
+    for line in photos.table(report):
+        say(line)
+    for page, start in enumerate(range(0, len(tiles), TILES)):
+        file = out / f"overlays-{page + 1}.png"
+        contact_sheet(tiles[start : start + TILES], 6).save(file)
+        say(f"wrote {file}")
+    return _write(out, "photos", photos.figures(report))
 
 
 def _write(out: Path, name: str, result: dict[str, object]) -> Path:

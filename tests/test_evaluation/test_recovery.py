@@ -14,8 +14,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from facegpt_model.evaluation import recovery
+from facegpt_model.evaluation.methods import QUALITIES, UnknownQuality, head
 from facegpt_model.evaluation.strangers import SIZES, Strangers, UnknownKind, strangers
-from facegpt_model.face import FaceCode
+from facegpt_model.face import FaceEstimate
 from facegpt_model.perception.analyse import NoFace
 from ui.cli import app
 
@@ -73,7 +74,7 @@ def test_the_judge_gives_the_true_codes_full_marks_and_the_mean_none(people: Str
     right = judge.score("right", people.codes)
     assert right.r2 > 0.95 and right.r2_icp > 0.95 and right.r2_codes == pytest.approx(1)
     assert right.rank1 == 1 and right.median < 0.1
-    mean = judge.score("mean", recovery.load().mean_code(3))  # type: ignore[attr-defined]
+    mean = judge.score("mean", head().mean_code(3))
     assert mean.r2 == pytest.approx(0, abs=1e-9) and mean.r2_icp == 0 and mean.r2_codes == 0
     assert math.isnan(mean.cosine) and math.isnan(mean.rank1) and mean.median > 0.5
     half = judge.score("half", replace(people.codes, identity=people.codes.identity / 2))
@@ -81,7 +82,7 @@ def test_the_judge_gives_the_true_codes_full_marks_and_the_mean_none(people: Str
 
 
 def test_a_picture_without_a_face_counts_as_the_mean_face(people: Strangers) -> None:
-    def blind(photo: Image.Image) -> FaceCode:
+    def blind(photo: Image.Image) -> FaceEstimate:
         raise NoFace("no face")
 
     codes, seconds, failures = recovery.predictions(blind, people.pictures)
@@ -91,10 +92,9 @@ def test_a_picture_without_a_face_counts_as_the_mean_face(people: Strangers) -> 
 def test_the_command_always_prints_the_rows_that_give_figures_their_worth(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    head = recovery.load()
-    blank = head.mean_code(1)  # type: ignore[attr-defined]
+    blank = FaceEstimate(head().mean_code(1), None, "photo", "blank")
     monkeypatch.setattr(recovery, "floor", lambda people, on_one: people.codes)
-    monkeypatch.setitem(recovery.QUALITIES, "blank", lambda photo: blank)
+    monkeypatch.setitem(QUALITIES, "blank", lambda photo: blank)
     arguments = ["evaluate", "geometry", "--strangers", "openhead", "--count", "2", "--quality", "blank"]
     result = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output
@@ -110,7 +110,7 @@ def test_the_command_always_prints_the_rows_that_give_figures_their_worth(
 def test_unknown_names_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(UnknownKind, match="known: ict, openhead"):
         strangers("martian", 2)
-    with pytest.raises(recovery.UnknownQuality, match="known: default"):
+    with pytest.raises(UnknownQuality, match="known: default"):
         recovery.recover("openhead", 2, ["excellent"])
     result = CliRunner().invoke(
         app, ["evaluate", "geometry", "--strangers", "martian", "--out", str(tmp_path)]

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from typer.testing import CliRunner
 
 import facegpt_model
-from facegpt_model.evaluation.geometry import INNER51, evaluate_portraits, percent_error, summary, table
+from facegpt_model.evaluation.likeness import Drawing, likeness, photometric_percent
+from facegpt_model.evaluation.methods import QUALITIES, head
+from facegpt_model.evaluation.photos import INNER51, evaluate_portraits, percent_error
+from facegpt_model.face import FaceEstimate
 from facegpt_model.fitting.portraits import BadPortraits, read_portraits
 from facegpt_model.perception import analyse, load_photo
+from ui.cli import app
 
 PORTRAIT = Path(facegpt_model.__file__).parent / "data" / "examples" / "portrait.jpg"
 MESH68 = (
@@ -112,19 +119,45 @@ def training_key() -> str:
     return next(key for key in (f"person-{k}" for k in range(100)) if not is_test_key(key))
 
 
-def test_only_people_kept_for_tests_are_scored_and_failures_are_told(folder: Path) -> None:
-    seen = []
-    scores = evaluate_portraits(folder, 10, seed=0, on_fit=lambda photo, fit: seen.append(fit.nme_percent))
-    by_file = {score.file: score for score in scores}
-    assert set(by_file) == {"a.jpg", "b.jpg"}
-    good, blank = by_file["a.jpg"], by_file["b.jpg"]
-    assert "no face found in b.jpg" in blank.failure
-    assert not good.failure and seen == [good.mesh432]
-    assert good.moved51 < good.own51 < 5 and good.mesh432 < 1.5
-    figures = summary(scores)
-    assert figures["failures"] == 1 and figures["own51"] == pytest.approx(good.own51)
-    text = table(scores)
-    assert "no face found" in text and "missed" in text.splitlines()[-1]
+def test_the_command_scores_people_kept_for_tests_and_tells_failures(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_view = FaceEstimate(head().mean_code(1), None, "photo", "no view")
+    monkeypatch.setitem(QUALITIES, "no view", lambda photo: no_view)
+    arguments = ["evaluate", "photos", "--portraits", str(folder), "--out", str(tmp_path)]
+    result = CliRunner().invoke(app, [*arguments, "--quality", "no view", "--quality", "default"])
+    assert result.exit_code == 0, result.output
+    assert "b.jpg: no face found in b.jpg" in result.stdout
+    for name in ("mean face", "random faces", "landmarks only", "default"):
+        assert sum(line.startswith(f"| {name} |") for line in result.stdout.splitlines()) == 1
+    report = json.loads((tmp_path / "photos.json").read_text())
+    assert {score["file"] for score in report["portraits"]} == {"a.jpg", "b.jpg"}
+    rows = {row["method"]: row for row in report["rows"]}
+    assert all(row["failures"] == 1 and row["portraits"] == 1 for row in rows.values())
+    good = rows["default"]["figures"]
+    assert good["moved51"] < good["own51"] < 5 and good["mesh432"] < 1.5
+    assert good["own51"] < rows["mean face"]["figures"]["own51"] < rows["random faces"]["figures"]["own51"]
+    assert 0 < good["colours"] < 25 and 0.2 < rows["default"]["distance"] < 1.0
+    assert rows["no view"]["figures"]["own51"] is None and rows["no view"]["distance"] is None
+    with Image.open(tmp_path / "overlays-1.png") as sheet:
+        assert sheet.size == (6 * 256, 256)
+
+
+def test_the_nearest_photo_is_found_by_distance() -> None:
+    photos = torch.eye(3, 128)
+    found = likeness(torch.stack([photos[0] * 0.9, photos[2] + photos[0] / 2, photos[2] * 0.8]), photos)
+    assert found.rank.tolist() == [1, 3, 1] and found.nearest_own == pytest.approx(2 / 3)
+    assert found.distance[0] == pytest.approx(0.1)
+
+
+def test_colours_are_compared_over_the_face_only() -> None:
+    photo = Image.new("RGB", (4, 4), (100, 100, 100))
+    picture = photo.copy()
+    picture.paste((151, 100, 100), (0, 0, 2, 4))
+    face = np.zeros((4, 4))
+    face[:, :1] = 1
+    assert photometric_percent(photo, Drawing(picture, face)) == pytest.approx(51 / 3 / 255 * 100)
+    assert np.isnan(photometric_percent(photo, Drawing(picture, face * 0)))
 
 
 def test_error_is_measured_in_eye_distances() -> None:
@@ -141,3 +174,13 @@ def test_missing_or_foreign_files_are_one_sentence(folder: Path, tmp_path: Path)
     (tmp_path / "metadata.csv").write_text("file,person_id\nstranger.jpg,x\n")
     with pytest.raises(BadPortraits, match=r"does not fit landmarks\.npz"):
         read_portraits(tmp_path)
+
+
+def test_a_folder_must_be_given_and_hold_people_for_tests(folder: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["evaluate", "photos", "--out", str(tmp_path)])
+    assert result.exit_code == 2 and "give one by --portraits" in result.stderr
+    shutil.copy(folder / "landmarks.npz", tmp_path)
+    rows = (folder / "metadata.csv").read_text().splitlines()
+    (tmp_path / "metadata.csv").write_text("\n".join([rows[0], rows[3]]) + "\n")
+    with pytest.raises(BadPortraits, match="no portrait with a verified licence"):
+        evaluate_portraits(tmp_path, 5)

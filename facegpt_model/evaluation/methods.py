@@ -1,0 +1,63 @@
+"""The ways from a photo to a face that are evaluated, by the name given to `--quality`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from PIL import Image
+
+from facegpt_model.face import FaceEstimate
+from facegpt_model.fitting.appearance_fit import fit_appearance
+from facegpt_model.fitting.photo import code_and_view, fit_observation, fit_photo
+from facegpt_model.morphable.base import load
+from facegpt_model.morphable.openhead import OpenHead
+from facegpt_model.perception.analyse import analyse
+
+Method = Callable[[Image.Image], FaceEstimate]  # the largest face of a photo; NoFace
+
+
+class UnknownQuality(ValueError):
+    """A name of a method that does not exist."""
+
+
+def landmarks_only(photo: Image.Image) -> FaceEstimate:
+    """The Gauss-Newton fit of the detected landmarks, then skin and light; nothing refines the shape."""
+    model = head()
+    face = analyse(photo)[0]
+    fit, _ = fit_observation(model, face, photo.size)
+    code, view = code_and_view(model, fit)
+    albedo, light = fit_appearance(photo, face.points478[:, :2].double().numpy(), model, code, view)
+    return FaceEstimate(
+        code=replace(code, albedo=albedo),
+        view=replace(view, light=light),
+        source="photo",
+        model="landmark-fit@1",
+    )
+
+
+def by_fit(photo: Image.Image) -> FaceEstimate:
+    """What `facegpt reconstruct` finds."""
+    return fit_photo(photo).estimate
+
+
+QUALITIES: dict[str, Method] = {"default": by_fit}
+LANDMARKS = "landmarks only"
+
+
+def methods(qualities: Iterable[str]) -> dict[str, Method]:
+    """The landmark fit, then these; raises UnknownQuality."""
+    chosen: dict[str, Method] = {LANDMARKS: landmarks_only}
+    for name in qualities:
+        if name not in QUALITIES:
+            raise UnknownQuality(f"no quality called {name!r}; known: {', '.join(QUALITIES)}")
+        chosen[name] = QUALITIES[name]
+    return chosen
+
+
+def head() -> OpenHead:
+    """The shipped head, the only one photographs are fitted with."""
+    model = load()
+    if not isinstance(model, OpenHead):
+        raise TypeError("photographs are fitted with openhead@2 only")
+    return model
