@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from facegpt_model.data.examples import Example
+from facegpt_model.data.examples import Example, Mark
 from facegpt_model.vlm.tokens import END, token_id
 
 POOL = 512  # examples drawn at a time and sorted by length, so that batches hold little padding
@@ -26,6 +26,8 @@ class LanguageBatch:
     marks:      (M, 2) row and column of the tokens whose hidden states are read by the face head
     values:     (M, K) slider values known there
     is_face:    (M,) True where the token is <FACE>
+    heard:      (Q, 2) row and column of every token of what the user said, where that was marked
+    meant:      (Q, K) slider value of the wording that ends there; all 0 where none ends
     """
 
     ids: Tensor
@@ -34,28 +36,57 @@ class LanguageBatch:
     marks: Tensor
     values: Tensor
     is_face: Tensor
+    heard: Tensor
+    meant: Tensor
 
     def to(self, device: torch.device) -> LanguageBatch:
         """The same batch on a device."""
         return LanguageBatch(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
+@dataclass(frozen=True)
+class Coded:
+    """One example in tokens: where the answer starts, and (token index, slider values) pairs."""
+
+    ids: list[int]
+    start: int
+    marks: list[tuple[int, Tensor]]
+    heard: list[tuple[int, Tensor]]
+
+
 def encode(
     example: Example, tokenizer: PreTrainedTokenizerFast, axis_row: Callable[[str], int], axes: int
-) -> tuple[list[int], int, list[tuple[int, Tensor]]]:
-    """Token ids, index of the first answer token, and (token index, slider values) of each mark."""
+) -> Coded:
+    """Token ids, index of the first answer token, marks of the answer and of what was heard."""
     coded = tokenizer(example.prompt + example.answer, add_special_tokens=False, return_offsets_mapping=True)
     offsets = coded["offset_mapping"]
     start = next(index for index, (begin, _) in enumerate(offsets) if begin >= len(example.prompt))
     marks = []
     for mark in example.marks:
-        position = len(example.prompt) + mark.end - 1
-        token = next(index for index, (begin, end) in enumerate(offsets) if begin <= position < end)
-        values = torch.zeros(axes)
-        for name, value in mark.values.items():
-            values[axis_row(name)] = value
-        marks.append((token, values))
-    return list(coded["input_ids"]), start, marks
+        token = _token_at(offsets, len(example.prompt) + mark.end - 1)
+        marks.append((token, _slider_row(mark, axis_row, axes)))
+    heard = []
+    if example.heard:
+        ends = {_token_at(offsets, mark.end - 1): mark for mark in example.heard}
+        begin = _token_at(offsets, example.prompt.rindex(USER) + len(USER))
+        for token in range(begin, _token_at(offsets, example.prompt.index(END, offsets[begin][0]))):
+            row = _slider_row(ends[token], axis_row, axes) if token in ends else torch.zeros(axes)
+            heard.append((token, row))
+    return Coded(list(coded["input_ids"]), start, marks, heard)
+
+
+USER = "<|im_start|>user\n"
+
+
+def _token_at(offsets: Sequence[tuple[int, int]], position: int) -> int:
+    return next(index for index, (begin, end) in enumerate(offsets) if begin <= position < end)
+
+
+def _slider_row(mark: Mark, axis_row: Callable[[str], int], axes: int) -> Tensor:
+    values = torch.zeros(axes)
+    for name, value in mark.values.items():
+        values[axis_row(name)] = value
+    return values
 
 
 class Collator:
@@ -73,28 +104,33 @@ class Collator:
     def batch(self, examples: Sequence[Example]) -> LanguageBatch:
         """One padded batch."""
         coded = [encode(example, self.tokenizer, self.axis_row, self.axes) for example in examples]
-        length = max(len(ids) for ids, _, _ in coded)
-        ids = torch.full((len(coded), length), self.pad_id)
+        ids = torch.full((len(coded), max(len(one.ids) for one in coded)), self.pad_id)
         targets: list[tuple[int, int]] = []
         weights: list[float] = []
-        marks: list[tuple[int, int]] = []
-        values: list[Tensor] = []
-        for row, (tokens, start, read) in enumerate(coded):
-            ids[row, : len(tokens)] = torch.tensor(tokens)
-            answer = range(start, len(tokens))
+        marks: list[tuple[int, int, Tensor]] = []
+        heard: list[tuple[int, int, Tensor]] = []
+        for row, one in enumerate(coded):
+            ids[row, : len(one.ids)] = torch.tensor(one.ids)
+            answer = range(one.start, len(one.ids))
             targets += [(row, column) for column in answer]
             weights += [1.0 / max(len(answer), 8) for _ in answer]
-            marks += [(row, column) for column, _ in read]
-            values += [value for _, value in read]
-        mark_index = torch.tensor(marks, dtype=torch.long).reshape(-1, 2)
+            marks += [(row, column, value) for column, value in one.marks]
+            heard += [(row, column, value) for column, value in one.heard]
+        mark_index, values = self._read_outs(marks)
+        is_face = ids[mark_index[:, 0], mark_index[:, 1]] == self.face_id
         return LanguageBatch(
             ids,
             torch.tensor(targets),
             torch.tensor(weights),
             mark_index,
-            torch.stack(values) if values else torch.zeros(0, self.axes),
-            ids[mark_index[:, 0], mark_index[:, 1]] == self.face_id,
+            values,
+            is_face,
+            *self._read_outs(heard),
         )
+
+    def _read_outs(self, marks: Sequence[tuple[int, int, Tensor]]) -> tuple[Tensor, Tensor]:
+        where = torch.tensor([mark[:2] for mark in marks], dtype=torch.long).reshape(-1, 2)
+        return where, torch.stack([mark[2] for mark in marks]) if marks else torch.zeros(0, self.axes)
 
     def stream(
         self, sample: Callable[[random.Random], Example], rng: random.Random, tokens: int

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import re
 
+from facegpt_model.data.examples import HEARD, without_ends
 from facegpt_model.data.habits import EXCLUSIVE, PRONOUNS, SELF_CORRECTIONS, TAKEN_BACK, aside, end_weight
 from facegpt_model.data.wordings import Attribute, Wording, ends, word
 from facegpt_model.semantics.axes import Axis
@@ -50,6 +51,14 @@ def sample_statement(
     rng: random.Random, kind: Wording = "say", count: int | None = None
 ) -> tuple[str, Statement, dict[str, float]]:
     """A worded description, its canonical statement, and the slider values it means."""
+    text, statement, values = composed_statement(rng, kind, count)
+    return without_ends(text), statement, values
+
+
+def composed_statement(
+    rng: random.Random, kind: Wording = "say", count: int | None = None
+) -> tuple[str, Statement, dict[str, float]]:
+    """The same with the ends of the wordings still in the text (`examples.listen`), in the values' order."""
     sex = rng.choices(("man", "woman", "person"), (0.42, 0.42, 0.16))[0]
     if count is None:
         count = rng.choices((0, 1, 2, 3, 4, 5, 6), (2, 34, 24, 16, 12, 7, 5))[0]
@@ -58,7 +67,7 @@ def sample_statement(
     age = rng.randint(18, 88) if rng.random() < 0.45 or not worded else None
     age_text, age = _age_words(age, rng) if age is not None else ("", None)
     statement = Statement(sex, age, tuple(attribute.phrase for _, attribute in worded))
-    text = _compose(sex, age_text, [text for text, _ in worded], rng)
+    text = _compose(sex, age_text, [text + HEARD for text, _ in worded], rng)
     values = {attribute.axis.name: attribute.value for _, attribute in worded}
     return _roughen(aside(text, rng), rng), statement, values
 

@@ -9,9 +9,19 @@ from __future__ import annotations
 
 import random
 from functools import lru_cache
+from typing import cast
 
-from facegpt_model.data.descriptions import sample_statement, slider_values
-from facegpt_model.data.examples import Example, Mark, called, prompt_of, scene, surfaced
+from facegpt_model.data.descriptions import composed_statement, sample_statement, slider_values
+from facegpt_model.data.examples import (
+    HEARD,
+    Example,
+    Mark,
+    called,
+    listen,
+    prompt_of,
+    scene,
+    surfaced,
+)
 from facegpt_model.data.habits import end_weight
 from facegpt_model.data.wordings import Wording, ends, removable, word
 from facegpt_model.semantics.axes import phrase_table
@@ -43,10 +53,11 @@ def head_only(statement: Statement) -> Statement:
 
 def describe(rng: random.Random, kind: Wording = "say", count: int | None = None) -> Example:
     """A witness statement; the answer restates it in canonical words and emits <FACE>."""
-    text, statement, _ = sample_statement(rng, kind, count)
+    text, statement, values = composed_statement(rng, kind, count)
     faces, photos = scene(rng)
     answer = f"{statement.text()} {FACE}{END}"
-    return Example("describe", prompt_of(text, faces, photos, []), answer, marks_of(statement))
+    prompt, heard = listen(prompt_of(text, faces, photos, []), list(values.items()))
+    return Example("describe", prompt, answer, marks_of(statement), heard)
 
 
 def restated(rng: random.Random) -> Example:
@@ -90,6 +101,7 @@ def edit(rng: random.Random) -> Example:
     faces, photos = scene(rng, least_faces=1)
     sex = rng.choice(("man", "woman", "person"))
     texts, changes = edit_changes(rng, sex, rng.choice((1, 1, 1, 2, 2, 3)))
+    texts = [text + HEARD for text in texts]
     face = faces[-1]
     text = texts[0]
     for more in texts[1:]:
@@ -101,9 +113,7 @@ def edit(rng: random.Random) -> Example:
         named = called(face, faces, rng)
         text = rng.choice((f"For {named}: {text}", f"{named}: {text}", f"{text} in {named}", f"Take {named} and {text}",
                            f"On {named}, {text}"))  # fmt: skip
-    text = surfaced(text, rng)
-    return Example(
-        "edit",
-        prompt_of(text, faces, photos, []),
-        call_text("edit", {"face": face, "changes": changes}) + END,
-    )
+    means = [(str(change["slider"]), cast(float, change["value"])) for change in changes]
+    prompt, heard = listen(prompt_of(surfaced(text, rng), faces, photos, []), means)
+    call = call_text("edit", {"face": face, "changes": changes}) + END
+    return Example("edit", prompt, call, heard=heard)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from facegpt_model.vlm.tokens import message, state_line, user_text
 
@@ -18,12 +20,36 @@ class Mark:
 
 @dataclass(frozen=True)
 class Example:
-    """One answer to learn; the answer includes the end-of-message token."""
+    """One answer to learn; the answer includes the end-of-message token.
+
+    heard: marks in the prompt, each at the end of a wording, with the one slider value it means.
+    """
 
     kind: str
     prompt: str
     answer: str
     marks: tuple[Mark, ...] = ()
+    heard: tuple[Mark, ...] = ()
+
+
+HEARD = "\x1f"  # stands in a text being composed where a wording has just ended; never in a prompt
+
+
+def without_ends(text: str) -> str:
+    """A composed text as a user would type it."""
+    return text.replace(HEARD, "")
+
+
+def listen(prompt: str, values: Sequence[tuple[str, float]]) -> tuple[str, tuple[Mark, ...]]:
+    """The prompt as a user typed it, and where each wording ends with the (axis, value) it means.
+
+    values: one for every end, in their order. A typing error may have hit an end; then none is marked.
+    """
+    pieces = prompt.split(HEARD)
+    if len(pieces) != len(values) + 1:
+        return "".join(pieces), ()
+    ends = accumulate(len(piece) for piece in pieces[:-1])
+    return "".join(pieces), tuple(Mark(end, dict([pair])) for end, pair in zip(ends, values, strict=True))
 
 
 def prompt_of(user: str, faces: list[str], photos: list[str], attached: list[str], rest: str = "") -> str:

@@ -39,6 +39,8 @@ class StageConfig(BaseModel, frozen=True, extra="forbid"):
     phrase_share: NonNegativeFloat = Field(
         0.5, description="the same losses at each phrase, share of <FACE>'s"
     )
+    clause_weight: NonNegativeFloat = Field(0.3, description="which wording has just ended, at each token")
+    clause_layer: PositiveInt = Field(22, description="layer whose output that is read from")
     replay_marks: PositiveInt = Field(6000, description="newest read-outs kept for the face head")
     replay_sample: NonNegativeInt = Field(512, description="of these, drawn again in every step; 0 is none")
     head_rate: PositiveFloat = Field(3.0, description="learning rate of the face head, times learning_rate")

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from facegpt_model.data.collate import Collator, LanguageBatch
 from facegpt_model.data.mixture import sample, sample_face
 from facegpt_model.losses.axes import mention_loss, value_loss
+from facegpt_model.losses.clauses import clause_loss
 from facegpt_model.losses.language import answer_loss
 from facegpt_model.training.config import ConfigError, StageConfig
 from facegpt_model.vlm.lora import add_lora, load_lora, lora_tensors
@@ -42,6 +43,7 @@ class InstructionStage(nn.Module):
         self.language_model = self.model.model.language_model
         add_lora(self.language_model, config.lora)
         self.model.face_head.requires_grad_(True)
+        self.model.clause_head.requires_grad_(True)
         nn.init.constant_(self.model.face_head.mention.bias, MENTION_PRIOR)
         self.register_buffer("special", torch.tensor(gpt.special_ids), persistent=False)
         self.rows = nn.Parameter(self._embeddings()[self.special].clone())
@@ -63,10 +65,13 @@ class InstructionStage(nn.Module):
             self.rows.copy_(tensors["token_rows"])
         names = cast(list[str], meta["axes"])
         self.model.face_head.take(_part(tensors, "face_head."), names, self.gpt.axes.names)
+        clauses = _part(tensors, "clause_head.")
+        if clauses:
+            self.model.clause_head.take(clauses, names, self.gpt.axes.names)
 
     def parameter_groups(self) -> list[dict[str, object]]:
         """Adapter and token rows at the plain rate, the face head faster."""
-        head = list(self.model.face_head.parameters())
+        head = [*self.model.face_head.parameters(), *self.model.clause_head.parameters()]
         known = {id(parameter) for parameter in head}
         rest = [p for p in self.parameters() if p.requires_grad and id(p) not in known]
         return [{"params": rest, "rate_factor": 1.0}, {"params": head, "rate_factor": self.config.head_rate}]
@@ -83,10 +88,15 @@ class InstructionStage(nn.Module):
         batch = batch.to(self.rows.device)
         with torch.no_grad():
             self._embeddings()[self.special] = self.rows
-        hidden = self.language_model(input_ids=batch.ids, use_cache=False).last_hidden_state
+        output = self.language_model(input_ids=batch.ids, use_cache=False, output_hidden_states=True)
+        hidden, middle = output.last_hidden_state, output.hidden_states[self.config.clause_layer]
         with torch.autocast(hidden.device.type, enabled=False):
             hidden = hidden.float()
-            return {"language": self._language(hidden, batch)} | self._faces(hidden, batch)
+            losses = {"language": self._language(hidden, batch)} | self._faces(hidden, batch)
+            if self.config.clause_weight and len(batch.heard):
+                heard = self.model.clause_head(middle.float()[batch.heard[:, 0], batch.heard[:, 1]])
+                losses["clause"] = self.config.clause_weight * clause_loss(heard, batch.meant)
+            return losses
 
     def _language(self, hidden: Tensor, batch: LanguageBatch) -> Tensor:
         rows, columns = batch.targets.unbind(1)
@@ -157,12 +167,14 @@ class InstructionStage(nn.Module):
         """Everything a resumable checkpoint must hold."""
         state = {f"lora.{k}": v for k, v in lora_tensors(self.language_model).items()}
         state |= {f"face_head.{k}": v for k, v in self.model.face_head.state_dict().items()}
+        state |= {f"clause_head.{k}": v for k, v in self.model.clause_head.state_dict().items()}
         return state | {"rows": self.rows.data}
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Set everything `trainable` gave."""
         load_lora(self.language_model, _part(state, "lora."))
         self.model.face_head.load_state_dict(_part(state, "face_head."))
+        self.model.clause_head.load_state_dict(_part(state, "clause_head."))
         self.rows.data.copy_(state["rows"])
         with torch.no_grad():
             self._embeddings()[self.special] = self.rows

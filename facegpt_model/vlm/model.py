@@ -29,6 +29,7 @@ from facegpt_model.morphable.base import MorphableModel, load
 from facegpt_model.semantics.axes import Axes, load_axes
 from facegpt_model.serving.backend import CheckpointError
 from facegpt_model.vlm.backbones import load_smollm2
+from facegpt_model.vlm.clause_head import ClauseHead
 from facegpt_model.vlm.face_head import FaceHead
 from facegpt_model.vlm.lora import LoraSettings, add_lora, lora_tensors, merge_lora
 from facegpt_model.vlm.tokens import FACE, IMAGE, SPECIAL_TOKENS, token_id
@@ -39,12 +40,13 @@ HEAD_WIDTH = 1024
 
 
 class FaceGPTForConditionalGeneration(LlavaForConditionalGeneration):
-    """Llava with a face head on the hidden state of <FACE>."""
+    """Llava with a face head on the hidden state of <FACE>, and a read-out of what was heard before it."""
 
     def __init__(self, config: LlavaConfig, directions: Tensor) -> None:
         super().__init__(config)
         text_config = cast(LlamaConfig, config.text_config)
         self.face_head = FaceHead(text_config.hidden_size, HEAD_WIDTH, directions)
+        self.clause_head = ClauseHead(text_config.hidden_size, directions.shape[0])
 
 
 @dataclass
@@ -109,10 +111,11 @@ def load_base(basis: str = "openhead@2") -> FaceGPT:
 
 
 def save_checkpoint(gpt: FaceGPT, folder: Path, lora: LoraSettings, card: dict[str, object]) -> Path:
-    """Write adapter, face head and special-token rows (float16) and what they belong to."""
+    """Write adapter, heads and special-token rows (float16) and what they belong to."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {f"lora.{k}": v for k, v in lora_tensors(gpt.model.model.language_model).items()}
     tensors |= {f"face_head.{k}": v for k, v in gpt.model.face_head.state_dict().items()}
+    tensors |= {f"clause_head.{k}": v for k, v in gpt.model.clause_head.state_dict().items()}
     tensors["token_rows"] = gpt.token_rows[gpt.special_ids]
     path = folder / "facegpt.safetensors"
     save_file({k: v.detach().to(torch.float16).contiguous() for k, v in tensors.items()}, path)
