@@ -32,7 +32,7 @@ class Example:
     heard: tuple[Mark, ...] = ()
 
 
-HEARD = "\x1f"  # stands in a text being composed where a wording has just ended; never in a prompt
+HEARD = "\ue000"  # stands in a text being composed where a wording has just ended; never in a prompt (private use)
 
 
 def without_ends(text: str) -> str:

@@ -98,8 +98,14 @@ def _write(out: Path, name: str, result: dict[str, object]) -> Path:
 def _text(backend: InProcessBackend, count: int, say: Callable[[str], None]) -> dict[str, object]:
     axes = backend.gpt.axes
     result: dict[str, object] = {}
-    for kind, name in (("say", "trained phrasings"), ("held", "held-out phrasings")):
-        score = text.attributes(backend, axes, "held" if kind == "held" else "say", count)
+    suites = {
+        "trained phrasings": text.generated("say", count),
+        "held-out phrasings": text.generated("held", count),
+        "free words, dev": text.free("dev"),
+        "free words, test": text.free("test"),
+    }
+    for name, items in suites.items():
+        score = text.attributes(backend, axes, items)
         say(score.row(name))
         result[name] = asdict(score)
     return result

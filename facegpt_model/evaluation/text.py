@@ -19,12 +19,14 @@ from facegpt_model.data.dialogues import edit
 from facegpt_model.data.examples import Example
 from facegpt_model.data.requests import describe_face, export, photo, render, step_back
 from facegpt_model.data.wordings import Wording
+from facegpt_model.evaluation.free_words import Part, free_texts
 from facegpt_model.face import FaceCode
 from facegpt_model.morphable.base import MorphableModel
-from facegpt_model.semantics.axes import Axes, axis_list
+from facegpt_model.semantics.axes import Axes, axis_list, phrase_table
 from facegpt_model.semantics.measurements import measure
+from facegpt_model.semantics.words import parse
 from facegpt_model.serving.backend import Backend, ChatTurn, ToolSchema
-from facegpt_model.vlm.tokens import END, TOOL_CALL
+from facegpt_model.vlm.tokens import END, FACE, TOOL_CALL
 
 MOVED = 0.1
 STRAY = 0.25
@@ -82,37 +84,70 @@ class AttributeScore:
         )
 
 
+@dataclass(frozen=True)
+class Item:
+    """A description and what it says: slider values with sex and age, and canonical phrases where known."""
+
+    text: str
+    values: dict[str, float]
+    phrases: tuple[str, ...] | None = None
+
+
+def generated(kind: Wording, count: int, seed: int = 0) -> list[Item]:
+    """Descriptions of one to three attributes; kind "held" uses phrasings kept out of training."""
+    rng = random.Random(f"evaluate-{kind}-{seed}")
+    items = []
+    for _ in range(count):
+        text, statement, values = sample_statement(rng, kind, rng.choice((1, 2, 3)))
+        items.append(Item(text, slider_values(statement, values), statement.phrases))
+    return items
+
+
+def free(part: Part) -> list[Item]:
+    """The descriptions in free words of one half."""
+    return [Item(one.text, one.values()) for one in free_texts(part)]
+
+
 def attributes(
     backend: Backend,
     axes: Axes,
-    kind: Wording,
-    count: int,
-    seed: int = 0,
+    items: Sequence[Item],
     on_text: Callable[[int], None] | None = None,
 ) -> AttributeScore:
-    """Score generated descriptions; kind "held" uses phrasings kept out of training."""
-    rng = random.Random(f"evaluate-{kind}-{seed}")
-    stated: list[dict[str, float]] = []
+    """Score the faces made for descriptions."""
     read: list[dict[str, float]] = []
-    exact = 0
-    for number in range(count):
-        text, statement, values = sample_statement(rng, kind, rng.choice((1, 2, 3)))
-        reply = backend.imagine(text)
-        stated.append(slider_values(statement, values))
+    named = 0
+    for number, item in enumerate(items):
+        reply = backend.imagine(item.text)
         read.append(axes.read(reply.faces[0].code))
-        exact += all(phrase in reply.text for phrase in statement.phrases)
+        named += _names_all(reply.text, item)
         if on_text:
             on_text(number)
+    stated = [item.values for item in items]
     shifted = read[1:] + read[:1]
     strays = sum(_strays(s, r) for s, r in zip(stated, read, strict=True))
     return AttributeScore(
-        count,
+        len(items),
         _share(stated, read, +1),
         _share(stated, read, -1),
-        strays / count,
+        strays / len(items),
         _share(stated, shifted, +1),
-        exact / count,
+        named / len(items),
     )
+
+
+def _names_all(answer: str, item: Item) -> bool:
+    """True when the answer says just the attributes: the very phrases where they are known, else the ends."""
+    statement = parse(answer.replace(FACE, "").strip())
+    if statement is None:
+        return False
+    if item.phrases is not None:
+        return set(statement.phrases) == set(item.phrases)
+    said = {(axis, value > 0) for axis, value in (phrase_table()[phrase] for phrase in statement.phrases)}
+    meant = {(axis, value > 0) for axis, value in item.values.items()}
+    return {pair for pair in said | meant if pair[0] not in PERSON_AXES} == {
+        pair for pair in said & meant if pair[0] not in PERSON_AXES
+    }
 
 
 def _share(stated: Sequence[dict[str, float]], read: Sequence[dict[str, float]], side: int) -> float:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from facegpt_model.vlm.clause_head import Heard, degree_classes, end_classes
 
-SILENCE_SHARE = 0.1  # weight of a token at which no wording ends; there are about ten of them for each end
+SILENCE_SHARE = 0.25  # weight of a token at which no wording ends; about ten of them for each end
 
 
 def clause_loss(heard: Heard, meant: Tensor) -> Tensor:

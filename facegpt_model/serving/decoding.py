@@ -20,24 +20,36 @@ from torch import Tensor
 from transformers import DynamicCache, LlamaModel, PreTrainedTokenizerFast
 
 from facegpt_model.semantics.axes import phrase_table
+from facegpt_model.semantics.words import Degree
 from facegpt_model.serving.backend import BackendError, ToolSchema
+from facegpt_model.vlm.hearing import Wording
 
 
 class Decoder:
-    """One growing sequence: feed tokens, look at the last hidden state and the next logits."""
+    """One growing sequence: feed tokens, look at the last hidden state and the next logits.
 
-    def __init__(self, language_model: LlamaModel) -> None:
+    middle: states of layer `middle_layer` for the tokens of the last `feed`, (T, H)
+    """
+
+    def __init__(self, language_model: LlamaModel, middle_layer: int = 0) -> None:
         self.language_model = language_model
         self.cache = DynamicCache()
+        self.middle_layer = middle_layer
         self.hidden = torch.zeros(1, language_model.config.hidden_size)
+        self.middle = self.hidden
 
     @torch.no_grad()
     def feed(self, ids: Sequence[int]) -> None:
         """Append tokens; `hidden` is then the (1, H) final state of the last of them."""
         output = self.language_model(
-            input_ids=torch.tensor([list(ids)]), past_key_values=self.cache, use_cache=True
+            input_ids=torch.tensor([list(ids)]),
+            past_key_values=self.cache,
+            use_cache=True,
+            output_hidden_states=bool(self.middle_layer),
         )
         self.hidden = output.last_hidden_state[:, -1]
+        if self.middle_layer:
+            self.middle = output.hidden_states[self.middle_layer][0]
 
     @torch.no_grad()
     def logits(self) -> Tensor:
@@ -68,9 +80,16 @@ class Grammars:
         )
         return self._matcher(grammar, "the tools' schemas")
 
-    def sentence(self) -> Matcher:
-        """A matcher for one canonical sentence, "A man of about 50 with a broad nose."."""
-        return self._matcher(self._sentence, "the canonical phrases")
+    def sentence(self, heard: Sequence[Wording] = ()) -> Matcher:
+        """A matcher for one canonical sentence, "A man of about 50 with a broad nose.".
+
+        heard: what the user's words may mean; the sentence then says one phrase for each of
+        them, in their order, and the model chooses which.
+        """
+        grammar = self._sentence
+        if heard:
+            grammar = llguidance.LLMatcher.grammar_from_lark(heard_grammar(heard))
+        return self._matcher(grammar, "the canonical phrases")
 
     def _matcher(self, grammar: str, what: str) -> Matcher:
         problem = llguidance.LLMatcher.validate_grammar(grammar, self._tokenizer)
@@ -90,6 +109,49 @@ with: " with " phrase rest?
 rest: (", " phrase)* " and " phrase
 phrase: {phrases}
 """
+
+
+def heard_grammar(heard: Sequence[Wording]) -> str:
+    """Lark grammar of the canonical sentences that restate these wordings."""
+    slots = [f"slot{number}" for number in range(len(heard))]
+    rest = ' ", " '.join(slots[:-1]) + ' " and " ' + slots[-1] if len(slots) > 1 else slots[0]
+    rules = [_slot_rule(name, wording) for name, wording in zip(slots, heard, strict=True)]
+    return f"""start: "A " who age? " with " {rest} "."
+who: "man" | "woman" | "person"
+age: " of about " AGE
+AGE: /[1-9][0-9]/
+""" + "".join(rules)
+
+
+def _slot_rule(name: str, wording: Wording) -> str:
+    phrases: dict[str, None] = {}
+    for possible in wording.possible:
+        end = possible.axis.high if possible.sign > 0 else possible.axis.low
+        if end:
+            phrases |= dict.fromkeys(end.words(degree) for degree in Degree)
+    return f"{name}: {' | '.join(json.dumps(phrase) for phrase in phrases)}\n"
+
+
+def heard_changes(tool: ToolSchema, heard: Sequence[Wording]) -> ToolSchema:
+    """The edit tool with changes of what the user's words may mean only, towards the side they may mean."""
+    changes = tool.parameters.get("properties", {}).get("changes")
+    if not heard or changes is None:
+        return tool
+    sides = {(p.axis.name, p.sign): None for wording in heard for p in wording.possible}
+    items = {"anyOf": [_change(axis, sign) for axis, sign in sides]}
+    narrow = {**changes, "items": items, "maxItems": len(heard)}
+    properties = {**tool.parameters["properties"], "changes": narrow}
+    return ToolSchema(tool.name, tool.description, {**tool.parameters, "properties": properties})
+
+
+def _change(axis: str, sign: int) -> dict[str, object]:
+    bounds = {"minimum": 0.05, "maximum": 1} if sign > 0 else {"minimum": -1, "maximum": -0.05}
+    return {
+        "type": "object",
+        "properties": {"slider": {"const": axis}, "value": {"type": "number", **bounds}},
+        "required": ["slider", "value"],
+        "additionalProperties": False,
+    }
 
 
 class Matcher:

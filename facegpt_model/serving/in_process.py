@@ -12,11 +12,14 @@ import torch
 
 from facegpt_model.face import FaceEstimate
 from facegpt_model.serving.backend import BackendError, ChatTurn, Reply, ToolCall, ToolSchema
-from facegpt_model.serving.decoding import Decoder, Grammars
+from facegpt_model.serving.decoding import Decoder, Grammars, heard_changes
+from facegpt_model.vlm.hearing import Wording, hear, last_words
 from facegpt_model.vlm.model import SHIPPED_CHECKPOINT, FaceGPT, load_checkpoint
 from facegpt_model.vlm.tokens import END, FACE, IMAGE, TOOL_CALL, prompt, text_of, token_id
 
 RESTATES = ("A man", "A woman", "A person")  # how a sentence begins that restates a description
+HEARD = 0.35  # certainty from which something counts as said of the face
+POSSIBLE = 0.1  # ends below this share of the likeliest are no reading of a wording
 MAX_ANSWER = 160  # tokens of text
 MAX_CALL = 320  # tokens of a tool call
 MAX_PROMPT = 2000  # tokens; far above what the embedded model was trained on
@@ -60,6 +63,7 @@ class InProcessBackend:
         self._image = token_id(tokenizer, IMAGE)
         self._call = token_id(tokenizer, TOOL_CALL)
         self._face = gpt.face_id
+        self._user = tokenizer("<|im_start|>user\n", add_special_tokens=False).input_ids
         self._grammars = Grammars(tokenizer)
         self._space = list(tokenizer(" ", add_special_tokens=False).input_ids)
 
@@ -105,16 +109,17 @@ class InProcessBackend:
                 f"the message is {len(ids)} tokens long; the embedded model reads at most {MAX_PROMPT}, "
                 "so say it shorter"
             )
-        decoder = Decoder(self.gpt.model.model.language_model)
+        decoder = Decoder(self.gpt.model.model.language_model, self.gpt.clause_layer)
         answer = _Answer(tokenizer(begin, add_special_tokens=False).input_ids if begin else [])
         decoder.feed([*ids, *answer.ids])
+        heard = self._heard(decoder.middle[: len(ids)], ids)
         spoken = ""
         while len(answer.ids) < MAX_ANSWER:
             token = self._next(decoder, rules)
             if token == self._end:
                 break
             if token == self._call:
-                answer.calls.append(self._tool_call(decoder, tools))
+                answer.calls.append(self._tool_call(decoder, [heard_changes(tool, heard) for tool in tools]))
                 break
             decoder.feed([token])
             answer.ids.append(token)
@@ -123,7 +128,7 @@ class InProcessBackend:
                 break  # the state of <FACE> is a face, not the start of a next word
             spoken = self._tell(answer, spoken, on_text)
             if rules.may_make_face and text_of(tokenizer, answer.ids).strip() in RESTATES:
-                self._restate(decoder, answer, spoken, on_text)
+                self._restate(decoder, answer, heard, spoken, on_text)
                 break
         if rules.must_make_face and not answer.codes:
             self._make_face(decoder, answer)
@@ -138,11 +143,25 @@ class InProcessBackend:
         on_text(whole[len(spoken) :])
         return whole
 
+    def _heard(self, states: torch.Tensor, ids: list[int]) -> tuple[Wording, ...]:
+        """What the last user's words may mean; nothing where the checkpoint never learned to hear."""
+        if not self.gpt.clause_layer:
+            return ()
+        size = len(self._user)
+        begin = max((n + size for n in range(len(ids) - size) if ids[n : n + size] == self._user), default=0)
+        said = states[begin : ids.index(self._end, begin)]
+        return last_words(hear(said, self.gpt.model.clause_head, self.gpt.axes.axes, HEARD, POSSIBLE))
+
     def _restate(
-        self, decoder: Decoder, answer: _Answer, spoken: str, on_text: Callable[[str], None] | None
+        self,
+        decoder: Decoder,
+        answer: _Answer,
+        heard: Sequence[Wording],
+        spoken: str,
+        on_text: Callable[[str], None] | None,
     ) -> None:
         """Finish "A man ..." in canonical phrases, then <FACE>."""
-        matcher = self._grammars.sentence()
+        matcher = self._grammars.sentence(heard)
         matcher.take(answer.ids)
         while not matcher.finished:
             chosen = [token for token in matcher.choose(decoder.logits()) if token != self._end]

@@ -9,11 +9,12 @@ from pathlib import Path
 import torch
 
 from facegpt_model.training.config import ConfigError, StageConfig, load_preset
+from facegpt_model.training.hearing import HearingStage
 from facegpt_model.training.instruction import InstructionStage
 from facegpt_model.training.loop import train
 from facegpt_model.vlm.model import SHIPPED_CHECKPOINT, load_base, save_checkpoint
 
-STAGES = ("instruction",)
+STAGES = {"instruction": InstructionStage, "hearing": HearingStage}
 
 
 def main(
@@ -35,7 +36,7 @@ def main(
     _same_settings(folder, config)
     torch.set_num_threads(config.threads)
     gpt = load_base()
-    module = InstructionStage(gpt, config)
+    module = STAGES[stage](gpt, config)
     if config.start:
         module.begin_from(SHIPPED_CHECKPOINT if config.start == "shipped" else Path(config.start))
     progress = train(module, config, folder, report)
@@ -45,6 +46,7 @@ def main(
         "name": "facegpt-smol@2",
         "command": f"facegpt train {stage} --preset {preset} {' '.join(overrides)}".strip(),
         "begun_from": config.start,
+        "clause_layer": config.clause_layer,
         "seed": config.seed,
         "steps": progress.step,
         "minutes": round(progress.seconds / 60, 1),

@@ -54,6 +54,7 @@ class FaceGPT:
     """The model with everything it needs to speak and to draw.
 
     silent_axes: axes the loaded checkpoint was not trained for; words do not move them
+    clause_layer: the layer whose states tell what was heard; 0 when the checkpoint never learned that
     """
 
     model: FaceGPTForConditionalGeneration
@@ -61,6 +62,7 @@ class FaceGPT:
     axes: Axes
     head_model: MorphableModel
     silent_axes: tuple[str, ...] = ()
+    clause_layer: int = 0
 
     @property
     def face_id(self) -> int:
@@ -155,6 +157,10 @@ def load_checkpoint(folder: Path) -> FaceGPT:
         raise CheckpointError(f"the face head of the checkpoint in {folder} does not fit: {error}") from error
     gpt.model.face_head.silence([gpt.axes.row(name) for name in unknown])
     gpt.silent_axes = tuple(unknown)
+    clauses = {k.removeprefix("clause_head."): v for k, v in tensors.items() if k.startswith("clause_head.")}
+    if clauses:
+        gpt.model.clause_head.take(clauses, names, gpt.axes.names)
+        gpt.clause_layer = int(cast(int, meta["clause_layer"]))
     adapter = {k.removeprefix("lora."): v for k, v in tensors.items() if k.startswith("lora.")}
     language_model = gpt.model.model.language_model
     add_lora(language_model, LoraSettings.model_validate(meta["lora"]))

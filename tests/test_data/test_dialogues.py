@@ -8,8 +8,9 @@ import pytest
 from facegpt_model.data import descriptions, habits
 from facegpt_model.data.descriptions import corrected, sample_statement, slider_values
 from facegpt_model.data.dialogues import describe, edit, marks_of, restated
-from facegpt_model.data.examples import called
+from facegpt_model.data.examples import HEARD, called, listen
 from facegpt_model.data.mixture import sample
+from facegpt_model.data.overheard import overheard
 from facegpt_model.data.requests import step_back
 from facegpt_model.data.tool_answers import after_tool
 from facegpt_model.data.wordings import ends, phrasings, word
@@ -137,3 +138,23 @@ def test_steps_back_need_no_arguments() -> None:
     rng = random.Random(7)
     calls = {step_back(rng).answer for _ in range(60)}
     assert calls == {f'{TOOL_CALL}{{"name":"{name}","arguments":{{}}}}{END}' for name in ("undo", "redo")}
+
+
+def test_what_a_user_says_is_marked_where_each_wording_ends() -> None:
+    rng = random.Random(3)
+    marked = 0
+    for _ in range(200):
+        example = rng.choice((describe, edit, overheard))(rng)
+        assert HEARD not in example.prompt + example.answer
+        for mark in example.heard:
+            ((axis, value),) = mark.values.items()
+            assert axis_named(axis).minimum <= value <= axis_named(axis).maximum or value < 0
+            after = example.prompt[mark.end : mark.end + 1]
+            assert not after.isalnum(), example.prompt[: mark.end]
+            marked += 1
+    assert marked > 200
+
+
+def test_a_lost_end_leaves_nothing_marked() -> None:
+    assert listen(f"thin lips{HEARD} please", [("lip fullness", -0.5)])[1][0].end == len("thin lips")
+    assert listen("thin lips please", [("lip fullness", -0.5)]) == ("thin lips please", ())
