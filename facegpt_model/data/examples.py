@@ -48,8 +48,16 @@ def listen(prompt: str, values: Sequence[tuple[str, float]]) -> tuple[str, tuple
     pieces = prompt.split(HEARD)
     if len(pieces) != len(values) + 1:
         return "".join(pieces), ()
-    ends = accumulate(len(piece) for piece in pieces[:-1])
-    return "".join(pieces), tuple(Mark(end, dict([pair])) for end, pair in zip(ends, values, strict=True))
+    heard = "".join(pieces)
+    ends = [_word_end(heard, end) for end in accumulate(len(piece) for piece in pieces[:-1])]
+    return heard, tuple(Mark(end, dict([pair])) for end, pair in zip(ends, values, strict=True))
+
+
+def _word_end(text: str, position: int) -> int:
+    """A typing error may have moved an end into a word."""
+    while text[position : position + 1].isalnum():
+        position += 1
+    return position
 
 
 def prompt_of(user: str, faces: list[str], photos: list[str], attached: list[str], rest: str = "") -> str:

@@ -10,7 +10,8 @@ import random
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from transformers import LlamaModel
 
 from facegpt_model.data.collate import LanguageBatch
 from facegpt_model.data.overheard import overheard
@@ -57,7 +58,7 @@ class HearingStage(InstructionStage):
 class _Ear:
     """The language model up to one layer, without a copy."""
 
-    def __init__(self, language_model: nn.Module, layer: int) -> None:
+    def __init__(self, language_model: LlamaModel, layer: int) -> None:
         self.language_model = language_model
         self.layer = layer
 
