@@ -11,39 +11,18 @@ import random
 import re
 
 from facegpt_model.data.examples import HEARD, without_ends
-from facegpt_model.data.habits import EXCLUSIVE, PRONOUNS, SELF_CORRECTIONS, TAKEN_BACK, aside, end_weight
+from facegpt_model.data.habits import EXCLUSIVE, SELF_CORRECTIONS, TAKEN_BACK, agreeing, aside, end_weight
+from facegpt_model.data.who import SEX_WORDS, Age, article, sample_age, sample_noun
 from facegpt_model.data.wordings import Attribute, Wording, ends, word
 from facegpt_model.semantics.axes import Axis
 from facegpt_model.semantics.words import SEX_VALUE, Statement, age_value
 
-SEX_WORDS = {
-    "man": ("man", "man", "man", "guy", "bloke", "fellow", "gentleman", "male", "chap"),
-    "woman": ("woman", "woman", "woman", "lady", "female", "girl", "gal"),
-    "person": ("person", "person", "someone", "individual", "face"),
-}
-AGE_WORDS = (
-    ("young", 25),
-    ("youngish", 30),
-    ("teenage", 18),
-    ("middle-aged", 50),
-    ("elderly", 75),
-    ("old", 75),
-    ("very old", 85),
-)
-DECADES = ("twenties", "thirties", "forties", "fifties", "sixties", "seventies", "eighties")
-NUMBER_WORDS = {
-    20: "twenty",
-    30: "thirty",
-    40: "forty",
-    50: "fifty",
-    60: "sixty",
-    70: "seventy",
-    80: "eighty",
-}
 OPENINGS = (
     "", "", "", "", "I saw ", "It was ", "The suspect was ", "Draw ", "Show me ", "Make ", "Imagine ", "Please draw ",
     "Can you make ", "I'd like a face of ", "Picture ", "The person I saw was ", "Generate ", "We are looking for ",
-    "What would he look like: ", "I remember ", "Create ",
+    "What would he look like: ", "I remember ", "Create ", "There was ", "Could you do ", "Give me ", "It's ", "He says it was ",
+    "I'm thinking of ", "I need ", "The thief was ", "I was robbed by ", "The one I saw: ", "Try ", "Build me ", "How about ",
+    "My neighbour saw ", "Let's have ", "I want ", "Can I get ", "Sketch ",
 )  # fmt: skip
 
 
@@ -62,12 +41,17 @@ def composed_statement(
     sex = rng.choices(("man", "woman", "person"), (0.42, 0.42, 0.16))[0]
     if count is None:
         count = rng.choices((0, 1, 2, 3, 4, 5, 6), (2, 34, 24, 16, 12, 7, 5))[0]
-    worded = [corrected(*word(axis, sign, rng, kind, sex), rng, sex) for axis, sign in _choose(rng, count)]
+    worded = [
+        corrected(*word(axis, sign, rng, kind, sex), rng, sex) for axis, sign in _choose(rng, count, sex)
+    ]
     worded.sort(key=lambda pair: pair[0].startswith("$ "))  # clauses are spoken after noun phrases
-    age = rng.randint(18, 88) if rng.random() < 0.45 or not worded else None
-    age_text, age = _age_words(age, rng) if age is not None else ("", None)
-    statement = Statement(sex, age, tuple(attribute.phrase for _, attribute in worded))
-    text = _compose(sex, age_text, [text + HEARD for text, _ in worded], rng)
+    held = kind == "held" and rng.random() < 0.5
+    noun, years = sample_noun(rng, sex, held)
+    age = sample_age(rng, held) if years is None and (rng.random() < 0.45 or not worded) else None
+    statement = Statement(
+        sex, age.years if age else years, tuple(attribute.phrase for _, attribute in worded)
+    )
+    text = _compose(sex, noun, age, [text + HEARD for text, _ in worded], rng)
     values = {attribute.axis.name: attribute.value for _, attribute in worded}
     return _roughen(aside(text, rng), rng), statement, values
 
@@ -83,10 +67,10 @@ def corrected(text: str, meant: Attribute, rng: random.Random, sex: str) -> tupl
     return f"{slip}{rng.choice(TAKEN_BACK)}{text}", meant
 
 
-def _choose(rng: random.Random, count: int) -> list[tuple[Axis, int]]:
+def _choose(rng: random.Random, count: int, sex: str) -> list[tuple[Axis, int]]:
     chosen: list[tuple[Axis, int]] = []
     names: set[str] = set()
-    pool = sorted(ends(), key=lambda end: -(rng.random() ** (1 / end_weight(end[0]))))
+    pool = sorted(ends(), key=lambda end: -(rng.random() ** (1 / end_weight(end[0], sex))))
     for axis, sign in pool:
         if len(chosen) == count:
             break
@@ -97,53 +81,49 @@ def _choose(rng: random.Random, count: int) -> list[tuple[Axis, int]]:
     return chosen
 
 
-def _age_words(age: int, rng: random.Random) -> tuple[str, int]:
-    style = rng.random()
-    if style < 0.3:
-        return rng.choice(AGE_WORDS)
-    if style < 0.55:
-        decade = min(age // 10, 8) * 10 if age >= 20 else 20
-        offset, part = rng.choice(((2, "early "), (5, ""), (5, "mid-"), (8, "late ")))
-        return f"in {{his}} {part}{DECADES[decade // 10 - 2]}", decade + offset
-    rounded = max(20, 5 * round(age / 5))
-    spoken = NUMBER_WORDS.get(rounded, str(rounded))
-    return rng.choice((f"about {spoken}", f"around {spoken}", f"about {rounded}", f"{rounded} or so", f"aged {rounded}",
-                       f"roughly {rounded}", f"{rounded} years old", f"maybe {spoken}")), rounded  # fmt: skip
+_TOLD = (
+    "{he} had ", "{he} had ", "{he} had ", "{he} had got ", "{he} also had ", "{he} has ", "{he} has ", "{he}'s got ", "With ", "",
+    "I noticed ", "I remember ", "Features: ", "What I can tell you: ", "What struck me: ", "{he} was someone with ",
+)  # fmt: skip
+_JOINED = (" with ", " with ", " with ", " who had ", " who has ", ", ", " and ", ": ", " having ")
 
 
-def _compose(sex: str, age: str, parts: list[str], rng: random.Random) -> str:
-    noun = rng.choice(SEX_WORDS[sex])
-    he, _, his = PRONOUNS[sex]
-    adjective = age if age and not re.search(r"\d|about|around|in \{his|roughly|maybe", age) else ""
-    trailing = "" if adjective else age.replace("{his}", his)
-    head = _article(f"{adjective} {noun}".strip()) if noun != "someone" else f"someone {adjective}".strip()
-    who = head + (rng.choice((", ", " ")) + trailing if trailing else "")
-    clauses = [p.removeprefix("$ ") for p in parts if p.startswith("$ ")]
+def _compose(sex: str, noun: str, age: Age | None, parts: list[str], rng: random.Random) -> str:
+    place, told = (age.place, agreeing(age.text, sex)) if age else ("none", "")
+    who = _named(noun, told if place == "before" else "")
+    if place == "after":
+        who += rng.choice((", ", " ")) + told
+    clauses = [told] if place == "clause" else []
+    clauses += [p.removeprefix("$ ") for p in parts if p.startswith("$ ")]
     phrases = [p for p in parts if not p.startswith("$ ")]
-    if rng.random() < 0.15:
-        return _terse(sex, adjective or trailing, phrases, clauses, rng)
-    if not parts and not age:
-        return rng.choice(OPENINGS) + who
+    if rng.random() < 0.15 and (age or noun in SEX_WORDS[sex]):
+        return _terse(sex, told, phrases, [c for c in clauses if c != told], rng)
     sentences = []
     if phrases and rng.random() < 0.6:
-        sentences.append(
-            rng.choice(OPENINGS)
-            + who
-            + rng.choice((" with ", " with ", " who had ", ", "))
-            + _list(phrases, rng)
-        )
+        sentences.append(rng.choice(OPENINGS) + who + rng.choice(_JOINED) + _list(phrases, rng))
     else:
-        if rng.random() < 0.8 or age or sex != "person":
+        if (
+            rng.random() < 0.8
+            or sex != "person"
+            or place in ("before", "after")
+            or noun not in SEX_WORDS[sex]
+        ):
             sentences.append(rng.choice(OPENINGS) + who)
         if phrases:
-            had = he.capitalize() + rng.choice((" had ", " had ", " had got ", " also had "))
-            sentences.append(rng.choice((had, had, "With ", "")) + _list(phrases, rng))
+            sentences.append(agreeing(rng.choice(_TOLD), sex) + _list(phrases, rng))
     for clause in clauses:
         if sentences and rng.random() < 0.35:
             sentences[-1] += rng.choice((" and ", ", ", ", and ")) + clause
         else:
-            sentences.append(clause[:1].upper() + clause[1:])
-    return ". ".join(s[:1].upper() + s[1:] for s in sentences if s) + rng.choice((".", ".", "", "!"))
+            sentences.append(clause)
+    whole = ". ".join(s[:1].upper() + s[1:] for s in sentences if s)
+    return whole + rng.choice((".", ".", "", "!"))
+
+
+def _named(noun: str, adjective: str) -> str:
+    if noun == "someone" and not adjective:
+        return noun
+    return article(f"{adjective} {'person' if noun == 'someone' else noun}".strip())
 
 
 def _terse(sex: str, age: str, phrases: list[str], clauses: list[str], rng: random.Random) -> str:
@@ -162,10 +142,6 @@ def _list(phrases: list[str], rng: random.Random) -> str:
         return phrases[0]
     glue = rng.choice((" and ", ", and ", " and also ", ", "))
     return ", ".join(phrases[:-1]) + glue + phrases[-1]
-
-
-def _article(noun: str) -> str:
-    return ("an " if noun[0] in "aeio" else "a ") + noun
 
 
 def _roughen(text: str, rng: random.Random) -> str:

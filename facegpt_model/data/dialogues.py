@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from functools import lru_cache
-from typing import cast
+from typing import Literal, cast
 
 from facegpt_model.data.descriptions import composed_statement, sample_statement, slider_values
 from facegpt_model.data.examples import (
@@ -23,6 +23,7 @@ from facegpt_model.data.examples import (
     surfaced,
 )
 from facegpt_model.data.habits import end_weight
+from facegpt_model.data.situations import as_if, composed_speculation
 from facegpt_model.data.wordings import Wording, ends, removable, word
 from facegpt_model.semantics.axes import phrase_table
 from facegpt_model.semantics.words import Statement
@@ -60,6 +61,15 @@ def describe(rng: random.Random, kind: Wording = "say", count: int | None = None
     return Example("describe", prompt, answer, marks_of(statement), heard)
 
 
+def speculate(rng: random.Random, kind: Literal["say", "held"] = "say") -> Example:
+    """A situation or a role; the answer tells the look that goes with it in canonical words and emits <FACE>."""
+    text, statement, values = composed_speculation(rng, kind)
+    faces, photos = scene(rng)
+    answer = f"{statement.text()} {FACE}{END}"
+    prompt, heard = listen(prompt_of(text, faces, photos, []), list(values.items()))
+    return Example("speculate", prompt, answer, marks_of(statement), heard)
+
+
 def restated(rng: random.Random) -> Example:
     """A statement already in canonical words: teaches canonical words -> code at little cost."""
     _, statement, _ = sample_statement(rng)
@@ -69,6 +79,7 @@ def restated(rng: random.Random) -> Example:
 
 
 TAKEN_AWAY = 0.12  # share of edits that take something away again
+AS_IF = 0.06  # share of edits that tell a situation instead of features
 
 
 @lru_cache(maxsize=1)
@@ -100,8 +111,13 @@ def edit(rng: random.Random) -> Example:
     """A request to change a face; the answer is the call of the edit tool."""
     faces, photos = scene(rng, least_faces=1)
     sex = rng.choice(("man", "woman", "person"))
-    texts, changes = edit_changes(rng, sex, rng.choice((1, 1, 1, 2, 2, 3)))
-    texts = [text + HEARD for text in texts]
+    speculative = rng.random() < AS_IF
+    if speculative:
+        situation, values = as_if(rng, sex)
+        texts, changes = [situation], [{"slider": name, "value": value} for name, value in values.items()]
+    else:
+        texts, changes = edit_changes(rng, sex, rng.choice((1, 1, 1, 2, 2, 3)))
+        texts = [text + HEARD for text in texts]
     face = faces[-1]
     text = texts[0]
     for more in texts[1:]:
@@ -111,8 +127,14 @@ def edit(rng: random.Random) -> Example:
     else:
         face = rng.choice(faces)
         named = called(face, faces, rng)
-        text = rng.choice((f"For {named}: {text}", f"{named}: {text}", f"{text} in {named}", f"Take {named} and {text}",
-                           f"On {named}, {text}"))  # fmt: skip
+        forms = (
+            f"For {named}: {text}",
+            f"{named}: {text}",
+            f"{text} in {named}",
+            f"Take {named} and {text}",
+            f"On {named}, {text}",
+        )
+        text = rng.choice(forms[:2] if speculative else forms)
     means = [(str(change["slider"]), cast(float, change["value"])) for change in changes]
     prompt, heard = listen(prompt_of(surfaced(text, rng), faces, photos, []), means)
     call = call_text("edit", {"face": face, "changes": changes}) + END

@@ -93,4 +93,6 @@ def surfaced(text: str, rng: random.Random) -> str:
     """A request with or without a capital and punctuation."""
     if rng.random() < 0.4:
         text = text[:1].upper() + text[1:]
-    return text + rng.choice(("", "", ".", "!", " please", "."))
+    if without_ends(text).endswith(("?", "!", ".")):
+        return text
+    return text + rng.choice(("", "", ".", "!", "" if "please" in text else " please", "."))

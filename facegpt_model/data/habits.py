@@ -9,9 +9,8 @@ from facegpt_model.semantics.axes import Axis
 
 PRONOUNS = {"man": ("he", "him", "his"), "woman": ("she", "her", "her"), "person": ("they", "them", "their")}
 _PLURAL = {  # verbs that follow "they"
-    "was": "were", "wasn't": "weren't", "is": "are", "isn't": "aren't", "has": "have", "hasn't": "haven't",
-    "does": "do", "doesn't": "don't", "looks": "look", "wears": "wear", "needs": "need", "carries": "carry",
-    "combs": "comb", "lives": "live", "likes": "like", "squints": "squint", "keeps": "keep",
+    "was": "were", "wasn't": "weren't", "is": "are", "isn't": "aren't", "has": "have", "hasn't": "haven't", "does": "do",
+    "doesn't": "don't", "carries": "carry", "misses": "miss",
 }  # fmt: skip
 OFTEN, SELDOM = 3.0, 0.4
 OFTEN_SAID = frozenset(
@@ -25,6 +24,9 @@ SELDOM_SAID = frozenset(
      "back of the head", "head depth", "midface", "temples", "jaw depth", "upper lip width", "lower lip width",
      "upper lip middle", "mouth height", "mouth shift", "tear troughs", "eyelid crease", "diamond face", "forehead curve")
 )  # fmt: skip
+MENS = frozenset(
+    ("beard", "moustache", "goatee", "stubble", "baldness", "receding hairline", "shaved sides")
+)  # seldom said of women
 SELF_CORRECTIONS = 0.04  # share of noun phrases
 TAKEN_BACK = (" - no, ", ", no wait, ", ", sorry, I mean ", "... no, actually ", ", or rather ", ", no, ")
 ASIDES = 0.12  # share of statements
@@ -109,9 +111,18 @@ def aside(text: str, rng: random.Random) -> str:
     return f"{text}{joint}{said[:1].upper() + said[1:]}."
 
 
-def end_weight(axis: Axis) -> float:
+def end_weight(axis: Axis, sex: str = "person") -> float:
     """How often an axis is spoken of, relative to the others: much of hair and glasses, little of ear tilt."""
-    return OFTEN if axis.name in OFTEN_SAID else SELDOM if axis.name in SELDOM_SAID else 1.0
+    weight = OFTEN if axis.name in OFTEN_SAID else SELDOM if axis.name in SELDOM_SAID else 1.0
+    return 0.15 * weight if sex == "woman" and axis.name in MENS else weight
+
+
+def _plural(verb: re.Match[str]) -> str:
+    said = verb[0]
+    third_person = (
+        said.endswith("s") and not said.endswith(("ss", "'s")) and said not in ("always", "perhaps")
+    )
+    return _PLURAL.get(said, said[:-1] if third_person else said)
 
 
 def agreeing(text: str, sex: str) -> str:
@@ -124,6 +135,4 @@ def agreeing(text: str, sex: str) -> str:
         r"\bthey's (?=got\b|been\b|had\b|gone\b|lost\b|just\b|never\b)", "they've ", text, flags=re.IGNORECASE
     )
     text = re.sub(r"\bthey's\b", "they're", text, flags=re.IGNORECASE)
-    return re.sub(
-        r"(?<=\bthey )[a-z']+", lambda verb: _PLURAL.get(verb[0], verb[0]), text, flags=re.IGNORECASE
-    )
+    return re.sub(r"(?<=\bthey )[a-z']+", _plural, text, flags=re.IGNORECASE)

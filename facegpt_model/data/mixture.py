@@ -5,26 +5,15 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from facegpt_model.data.dialogues import describe, edit, restated
-from facegpt_model.data.examples import Example, prompt_of, scene, surfaced
+from facegpt_model.data.dialogues import describe, edit, restated, speculate
+from facegpt_model.data.examples import Example
 from facegpt_model.data.requests import describe_face, export, photo, render, step_back
-from facegpt_model.data.small_talk import SMALL_TALK
+from facegpt_model.data.small_talk import small_talk
 from facegpt_model.data.tool_answers import after_tool
-from facegpt_model.vlm.tokens import END
-
-
-def small_talk(rng: random.Random) -> Example:
-    """Greetings, questions about FaceGPT, and refusals to say who somebody is."""
-    questions, answer = rng.choice(SMALL_TALK)
-    faces, photos = scene(rng)
-    attached = [photos[-1]] if photos and rng.random() < 0.2 and "photo" in answer else []
-    return Example(
-        "small_talk", prompt_of(surfaced(rng.choice(questions), rng), faces, photos, attached), answer + END
-    )
-
 
 MIXTURE: tuple[tuple[Callable[[random.Random], Example], float], ...] = (
-    (describe, 0.50),
+    (describe, 0.43),
+    (speculate, 0.06),
     (restated, 0.06),
     (edit, 0.20),
     (after_tool, 0.06),
@@ -33,7 +22,7 @@ MIXTURE: tuple[tuple[Callable[[random.Random], Example], float], ...] = (
     (render, 0.04),
     (describe_face, 0.02),
     (step_back, 0.02),
-    (small_talk, 0.04),
+    (small_talk, 0.05),
 )
 
 
@@ -45,5 +34,5 @@ def sample(rng: random.Random) -> Example:
 
 
 def sample_face(rng: random.Random) -> Example:
-    """One example whose answer makes a face: half with a witness's words, half without."""
-    return describe(rng) if rng.random() < 0.5 else restated(rng)
+    """One example whose answer makes a face: half with a witness's words or a situation, half without."""
+    return rng.choices((describe, speculate, restated), (0.43, 0.07, 0.5))[0](rng)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from functools import lru_cache
 
-from facegpt_model.data.dialogues import describe, edit
+from facegpt_model.data.dialogues import describe, edit, speculate
 from facegpt_model.data.examples import HEARD, Example, listen, prompt_of, surfaced
 from facegpt_model.data.habits import PRONOUNS
 from facegpt_model.data.wordings import Attribute, ends, phrasings, word
@@ -15,11 +15,10 @@ _LEADS = ("", "", "", "{he} had ", "with ", "someone with ", "I remember ", "the
 
 
 def overheard(rng: random.Random) -> Example:
-    """A single wording, a whole statement or an edit; the answer is empty."""
-    kind = rng.random()
-    if kind < 0.55:
-        return single(rng)
-    example = describe(rng) if kind < 0.85 else edit(rng)
+    """A single wording, a whole statement, a situation or an edit; the answer is empty."""
+    example = rng.choices((single, describe, speculate, edit), (0.5, 0.28, 0.08, 0.14))[0](rng)
+    if example.kind == "overheard":
+        return example
     return Example("overheard", example.prompt, END, heard=example.heard)
 
 
