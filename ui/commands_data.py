@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-data = typer.Typer(name="data", help="Make training data: synthetic faces.", no_args_is_help=True)
+data = typer.Typer(name="data", help="Make training data: synthetic faces, portraits.", no_args_is_help=True)
 
 
 @data.command()
@@ -40,6 +40,34 @@ def synthetic(
         files = write_shards(Order(count, seed, config, photos), out, workers, progress)
     pictures = -(-count // config.block) * config.block
     typer.echo(f"wrote {pictures} pictures in {len(files)} files: {files[0]} to {files[-1].name}")
+
+
+@data.command()
+def prepare(
+    folder: Annotated[Path, typer.Argument(help="folder of photos; subfolders are read too")],
+    out: Annotated[Path, typer.Option(help="folder for crops and tables; a stopped run is continued")],
+    licences: Annotated[
+        Path | None, typer.Option(help="table of licences, default FOLDER/licences.csv")
+    ] = None,
+    people_in_folders: Annotated[
+        bool, typer.Option("--people-in-folders", help="each subfolder holds one person")
+    ] = False,
+) -> None:
+    """Make portraits to train on from any FOLDER of photos: crops, landmarks, pose, masks, licences."""
+    from rich.console import Console
+
+    from facegpt_model.data.prepare import prepare_folder
+    from ui.console import Progress
+
+    with Progress(Console(highlight=False, emoji=False)) as progress:
+        made = prepare_folder(folder, out, licences, people_in_folders, progress)
+    typer.echo(
+        f"{made.portraits} portraits of {made.people} people, {made.verified} with a verified licence; "
+        f"left out: {made.unusable} unusable, {made.copies} copies; {made.alike} pairs look alike"
+    )
+    typer.echo(f"wrote metadata.csv, landmarks.npz and report.csv to {out}")
+    if (out / "licences.csv").is_file():
+        typer.echo(f"photos without a licence are listed in {out / 'licences.csv'}: fill it, then --licences")
 
 
 def register(app: typer.Typer) -> None:

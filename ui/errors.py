@@ -27,6 +27,8 @@ EXPECTED = {
     "facegpt_model.serving.backend": ("BackendError",),
     "facegpt_model.fitting.portraits": ("BadPortraits",),
     "facegpt_model.training.config": ("ConfigError",),
+    "facegpt_model.data.photos": ("BadPhotoFolder",),
+    "facegpt_model.data.licences": ("BadLicences",),
     "facegpt_model.data.shards": ("BadShards",),
     "facegpt_model.data.backdrops": ("BadBackdrops",),
     "facegpt_model.evaluation.run": ("UnknownSuite",),
