@@ -24,7 +24,7 @@ from facegpt_model.data.examples import (
 )
 from facegpt_model.data.habits import end_weight
 from facegpt_model.data.situations import as_if, composed_speculation
-from facegpt_model.data.wordings import Wording, ends, removable, word
+from facegpt_model.data.wordings import Wording, ends, ends_with_held_edits, removable, word
 from facegpt_model.semantics.axes import phrase_table
 from facegpt_model.semantics.words import Statement
 from facegpt_model.vlm.tokens import END, FACE, call_text, message, state_line
@@ -87,17 +87,24 @@ def _end_weights() -> list[float]:
     return [end_weight(axis) for axis, _ in ends()]
 
 
-def edit_changes(rng: random.Random, sex: str, count: int) -> tuple[list[str], list[dict[str, object]]]:
+def edit_changes(
+    rng: random.Random, sex: str, count: int, kind: Literal["say", "held"] = "say"
+) -> tuple[list[str], list[dict[str, object]]]:
     """Edit requests of `count` different axes, worded, and the changes they mean."""
     texts: list[str] = []
     changes: list[dict[str, object]] = []
     names: set[str] = set()
     while len(changes) < count:
-        taken = rng.random() < TAKEN_AWAY
-        axis, sign = (rng.choice(removable()), 1) if taken else rng.choices(ends(), _end_weights())[0]
+        taken = kind == "say" and rng.random() < TAKEN_AWAY
+        if kind == "held":
+            axis, sign = rng.choice(ends_with_held_edits())
+        else:
+            axis, sign = (rng.choice(removable()), 1) if taken else rng.choices(ends(), _end_weights())[0]
         if axis.name in names:
             continue
-        text, attribute = word(axis, sign, rng, "less" if taken else "edit", sex)
+        text, attribute = word(
+            axis, sign, rng, "less" if taken else "edit" if kind == "say" else "held_edit", sex
+        )
         names.add(axis.name)
         texts.append(text)
         changes.append({"slider": axis.name, "value": -attribute.value if taken else attribute.value})
@@ -107,16 +114,16 @@ def edit_changes(rng: random.Random, sex: str, count: int) -> tuple[list[str], l
 _EDIT_OPENINGS = ("", "", "", "", "", "Please ", "Can you ", "Now ", "OK, ", "Could you ", "Next, ", "Hmm, ")
 
 
-def edit(rng: random.Random) -> Example:
+def edit(rng: random.Random, kind: Literal["say", "held"] = "say") -> Example:
     """A request to change a face; the answer is the call of the edit tool."""
     faces, photos = scene(rng, least_faces=1)
     sex = rng.choice(("man", "woman", "person"))
     speculative = rng.random() < AS_IF
     if speculative:
-        situation, values = as_if(rng, sex)
+        situation, values = as_if(rng, sex, kind)
         texts, changes = [situation], [{"slider": name, "value": value} for name, value in values.items()]
     else:
-        texts, changes = edit_changes(rng, sex, rng.choice((1, 1, 1, 2, 2, 3)))
+        texts, changes = edit_changes(rng, sex, rng.choice((1, 1, 1, 2, 2, 3)), kind)
         texts = [text + HEARD for text in texts]
     face = faces[-1]
     text = texts[0]

@@ -1,7 +1,7 @@
 """Wordings of one axis end: what people say, and which end and degree they mean.
 
 All phrasings are our own writing (phrasings/*.toml; the format is told in features.toml).
-Those under `held` are kept out of training to measure generalisation.
+Those under `held` and `held_edit` are kept out of training to measure generalisation.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from facegpt_model.data.habits import agreeing
 from facegpt_model.semantics.axes import Axis, axis_list
 from facegpt_model.semantics.words import Degree, End
 
-Wording = Literal["say", "edit", "held", "less"]
+Wording = Literal["say", "edit", "held", "held_edit", "less"]
 
 DEGREE_WORDS = {
     Degree.SLIGHT: ("slightly", "a bit", "a little", "somewhat", "kind of"),
@@ -67,7 +67,7 @@ class Attribute:
 
 @lru_cache(maxsize=1)
 def phrasings() -> dict[str, dict[str, dict[str, list[str]]]]:
-    """axis name -> "low" / "high" -> "say" / "edit" / "held" / "less" -> wordings of all files."""
+    """axis name -> "low" / "high" -> "say" / "edit" / "held" / "held_edit" / "less" -> wordings of all files."""
     folder = resources.files("facegpt_model.data").joinpath("phrasings")
     table: dict[str, dict[str, dict[str, list[str]]]] = {}
     for file in sorted(folder.iterdir(), key=lambda file: file.name):
@@ -89,6 +89,14 @@ def ends() -> tuple[tuple[Axis, int], ...]:
     """Every axis end that has words, as (axis, sign)."""
     both = ((axis, sign) for axis in axis_list() for sign in (-1, 1))
     return tuple((axis, sign) for axis, sign in both if (axis.high if sign > 0 else axis.low) is not None)
+
+
+@lru_cache(maxsize=1)
+def ends_with_held_edits() -> tuple[tuple[Axis, int], ...]:
+    """The ends that have edits kept out of training."""
+    return tuple(
+        end for end in ends() if "held_edit" in phrasings()[end[0].name]["high" if end[1] > 0 else "low"]
+    )
 
 
 def word(

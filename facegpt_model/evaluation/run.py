@@ -128,7 +128,11 @@ def _pairs(backend: InProcessBackend, say: Callable[[str], None]) -> dict[str, o
 
 
 def _tools(backend: InProcessBackend, count: int, say: Callable[[str], None]) -> dict[str, object]:
+    result: dict[str, object] = {"requests": count}
     shares = text.tool_calls(backend, count)
+    shares |= {
+        f"{name}, held out": share for name, share in text.tool_calls(backend, count, kind="held").items()
+    }
     for name, share in shares.items():
-        say(f"{name:18} {share:.1%} of {count} requests")
-    return {"requests": count, **shares}
+        say(f"{name:26} {share:.1%} of {count} requests")
+    return result | shares

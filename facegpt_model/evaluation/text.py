@@ -13,6 +13,7 @@ import random
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from facegpt_model.data.descriptions import sample_statement, slider_values
 from facegpt_model.data.dialogues import edit
@@ -200,16 +201,19 @@ def _measured(head: MorphableModel, axes: Axes, code: FaceCode, name: str) -> fl
     return float(measure(head.landmarks68(head.vertices(code.neutral())))[name])
 
 
-def tool_calls(backend: Backend, count: int, seed: int = 0) -> dict[str, float]:
+def tool_calls(
+    backend: Backend, count: int, seed: int = 0, kind: Literal["say", "held"] = "say"
+) -> dict[str, float]:
     """Shares of requests with the right tool, and with exactly the right arguments too.
 
-    The tools carry the chat's names and arguments, with sliders and handles as enums.
+    The tools carry the chat's names and arguments, with sliders and handles as enums. kind "held"
+    uses wordings kept out of training.
     """
-    rng = random.Random(f"tools-{seed}")
+    rng = random.Random(f"tools-{kind}-{seed}")
     makers = (edit, edit, edit, photo, export, render, describe_face, step_back)
     right_tool = right_call = 0
     for number in range(count):
-        example = makers[number % len(makers)](rng)
+        example = makers[number % len(makers)](rng, kind)
         turns, faces, photos = _request(example)
         reply = backend.chat(turns, _tool_schemas(faces, photos), faces)
         wanted = json.loads(example.answer.removeprefix(TOOL_CALL).removesuffix(END))

@@ -85,6 +85,24 @@ def test_an_edit_names_a_face_of_the_scene_and_real_sliders() -> None:
             assert change["value"] != 0 and abs(change["value"]) <= 1
 
 
+def test_held_out_edits_use_no_trained_wording() -> None:
+    rng = random.Random(8)
+    trained = {
+        text for sides in phrasings().values() for kinds in sides.values() for text in kinds.get("edit", ())
+    }
+    held = {
+        text
+        for sides in phrasings().values()
+        for kinds in sides.values()
+        for text in kinds.get("held_edit", ())
+    }
+    assert len(held) > 100 and not held & trained
+    for _ in range(50):
+        example = edit(rng, "held")
+        call = json.loads(example.answer.removeprefix(TOOL_CALL).removesuffix(END))
+        assert call["name"] == "edit" and example.heard
+
+
 def test_the_same_seed_gives_the_same_example() -> None:
     assert describe(random.Random(7)) == describe(random.Random(7))
     assert restated(random.Random(7)) != restated(random.Random(8))

@@ -16,7 +16,7 @@ SLOTS = {
     "held": {"he", "him", "his", "d"},
     "edit": {"he", "him", "his", "c", "a"},
 }
-SLOTS["less"] = SLOTS["edit"]
+SLOTS["less"] = SLOTS["held_edit"] = SLOTS["edit"]
 # axes, words of the low end, words of the high end: a line with the other end's word must take it back
 OPPOSITES = (
     (("nose width", "face width", "mouth width", "chin width"), "narrow|thin|slim|slender", "wide|broad"),
