@@ -102,7 +102,7 @@ def _told_step(line: dict[str, float]) -> None:
 
 
 def evaluate(
-    suite: Annotated[str, typer.Argument(help="text, pairs, tools, geometry or photos")],
+    suite: Annotated[str, typer.Argument(help="text, pairs, tools, geometry, photos or scans")],
     out: Annotated[Path, typer.Option(help="folder for SUITE.json")] = Path("out/evaluation"),
     count: Annotated[
         int | None,
@@ -115,11 +115,16 @@ def evaluate(
         str, typer.Option(help="geometry: whose people are photographed, ict or openhead")
     ] = "ict",
     quality: Annotated[
-        list[str] | None, typer.Option(help="geometry, photos: how photos are fitted; several are compared")
+        list[str] | None,
+        typer.Option(help="geometry, photos, scans: how photos are fitted; several are compared"),
     ] = None,
     portraits: Annotated[
         Path | None, typer.Option(help="photos: folder that `facegpt data prepare` made", file_okay=False)
     ] = None,
+    scans: Annotated[Path | None, typer.Option(help="scans: folder of 3D scans with photos")] = None,
+    layout: Annotated[
+        str, typer.Option(help="scans: how that folder is laid out: own, now or realy")
+    ] = "own",
 ) -> None:
     """Measure FaceGPT on one suite: a table on screen, the figures in a JSON file."""
     from rich.console import Console
@@ -137,6 +142,8 @@ def evaluate(
             strangers=strangers,
             qualities=quality or ("default",),
             portraits=portraits,
+            scanned=scans,
+            layout=layout,
             progress=progress,
         )
     typer.echo(f"wrote {file}")

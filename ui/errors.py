@@ -33,6 +33,7 @@ EXPECTED = {
     "facegpt_model.data.backdrops": ("BadBackdrops",),
     "facegpt_model.evaluation.run": ("UnknownSuite",),
     "facegpt_model.evaluation.strangers": ("UnknownKind",),
+    "facegpt_model.evaluation.scan_layouts": ("BadScans",),
     "facegpt_model.evaluation.methods": ("UnknownQuality",),
 }
 

@@ -9,14 +9,15 @@ from pathlib import Path
 
 from PIL import Image
 
-from facegpt_model.evaluation import photos, recovery, text
+from facegpt_model.evaluation import photos, recovery, scans, text
+from facegpt_model.evaluation.scan_layouts import BadScans
 from facegpt_model.fitting.portraits import BadPortraits
 from facegpt_model.morphable.base import load
 from facegpt_model.rendering.still import contact_sheet
 from facegpt_model.semantics.axes import load_axes
 from facegpt_model.serving.in_process import InProcessBackend
 
-SUITES = ("text", "pairs", "tools", "geometry", "photos")
+SUITES = ("text", "pairs", "tools", "geometry", "photos", "scans")
 PEOPLE, PORTRAITS, TEXTS = 50, 100, 60  # unless told otherwise
 TILES, TILE = 24, 256  # pictures on a sheet of overlays, pixels of each
 
@@ -34,13 +35,16 @@ def main(
     strangers: str = "ict",
     qualities: Sequence[str] = ("default",),
     portraits: Path | None = None,
+    scanned: Path | None = None,
+    layout: str = "own",
     progress: Callable[[str, float], None] = lambda doing, share: None,
 ) -> Path:
     """Evaluate one suite; returns the JSON file.
 
     count: texts, requests, people or portraits; strangers belong to `geometry`, portraits (their
-    folder) to `photos`, qualities to both. Raises UnknownSuite, CheckpointError, UnknownKind,
-    UnknownQuality, MissingModel, BadPortraits.
+    folder) to `photos`, scanned (a folder) and its layout to `scans`, qualities to all three.
+    Raises UnknownSuite, CheckpointError, UnknownKind, UnknownQuality, MissingModel, BadPortraits,
+    BadScans.
     """
     if suite not in SUITES:
         raise UnknownSuite(f"no evaluation suite called {suite!r}; known: {', '.join(SUITES)}")
@@ -52,6 +56,13 @@ def main(
         return _write(out, f"geometry-{strangers}", result)
     if suite == "photos":
         return _photos(out, portraits, count or PORTRAITS, qualities, say, progress)
+    if suite == "scans":
+        if scanned is None:
+            raise BadScans("scans are a folder of your own; give one by --scans")
+        measured = scans.evaluate_scans(scanned, layout, qualities, out / "predictions", progress)
+        for line in scans.table(measured):
+            say(line)
+        return _write(out, f"scans-{layout}", {"layout": layout, "rows": scans.figures(measured)})
     backend = InProcessBackend.load(checkpoint)
     if suite == "pairs":
         result = _pairs(backend, say)
