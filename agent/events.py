@@ -58,6 +58,14 @@ class ToolFinished:
 
 
 @dataclass(frozen=True)
+class ApprovalNeeded:
+    """A destructive tool waits for a person: answer with Conversation.decide(True or False)."""
+
+    name: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Final:
     """The end of a turn: the last words, and the faces made in it."""
 
@@ -65,4 +73,4 @@ class Final:
     faces: tuple[str, ...]
 
 
-Event = TextDelta | Spoke | FaceMade | ToolStarted | ToolProgress | ToolFinished | Final
+Event = TextDelta | Spoke | FaceMade | ToolStarted | ToolProgress | ToolFinished | ApprovalNeeded | Final

@@ -1,6 +1,7 @@
 """One conversation: turns go in, events come out, everything is kept in the workspace's folder.
 
-The folder gets chat.sqlite (messages, to go on later) and transcript.json (to read).
+The folder gets chat.sqlite (messages, to go on later) and transcript.json (to read). Messages
+hold handles and names of files; pictures, meshes and photos stay files of the folder.
 Answers are limited to MODEL_CALLS calls of the model and TOOL_CALLS of tools per turn.
 """
 
@@ -8,7 +9,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
@@ -16,20 +18,34 @@ from typing import Any, Literal
 
 from langchain.agents import create_agent
 from langchain.agents.middleware import AgentMiddleware, ToolCallLimitMiddleware
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.types import Command
 
 from agent.chat_models import FaceChatModel
-from agent.events import Event, FaceMade, Final, Spoke, TextDelta, ToolFinished, ToolProgress, ToolStarted
-from agent.middleware import KnownHandles, RegisterFaces, StepLimit
+from agent.events import (
+    ApprovalNeeded,
+    Event,
+    FaceMade,
+    Final,
+    Spoke,
+    TextDelta,
+    ToolFinished,
+    ToolProgress,
+    ToolStarted,
+)
+from agent.middleware import DECLINED, Honest, KnownHandles, RegisterFaces, StepLimit
+from agent.planner import ReadsTheCase, is_openai
 from agent.prompts import SYSTEM
-from agent.toolbox import REFUSED, Services, tool_errors, toolbox
+from agent.registry import TOOLS, Services
+from agent.toolbox import REFUSED, approvals, tool_errors, toolbox
 from agent.transcript import transcript
 from facegpt_model.serving.backend import Backend
 from tools.errors import ToolError
 from tools.imagine import checked_text
-from tools.reconstruct import show_photo
+from tools.reconstruct import checked_photo, show_photo
 from tools.workspace import Workspace
 from tools.writing import write_text
 
@@ -38,24 +54,31 @@ TOOL_CALLS = 6  # per turn
 STREAMED: tuple[Literal["messages", "updates", "custom"], ...] = ("messages", "updates", "custom")
 THREAD: RunnableConfig = {"configurable": {"thread_id": "chat"}}
 INTERRUPTED = "this step was interrupted before it finished"
+WAITING = "Waiting for your decision."
 
 
 class Conversation:
-    """A chat about the faces of one workspace; continues where the folder's last chat stopped."""
+    """A chat about the faces of one workspace; continues where the folder's last chat stopped.
 
-    def __init__(self, workspace: Workspace, backend: Backend) -> None:
+    backend: makes the faces, and talks unless there is a planner
+    planner: a larger chat model that talks and calls tools; the backend then only imagines
+    """
+
+    def __init__(self, workspace: Workspace, backend: Backend, planner: BaseChatModel | None = None) -> None:
         """Open or continue; ToolError if the folder's chat cannot be read."""
         self.workspace = workspace
         self.backend = backend
+        self.planner = planner
         self._services = Services(workspace, backend)
         self._database = _open_database(workspace.folder / "chat.sqlite")
-        self._agent = create_agent(
-            FaceChatModel(backend=backend),
-            toolbox(),
+        specs = TOOLS if planner else [spec for spec in TOOLS if not spec.spoken]
+        self._agent: Any = create_agent(
+            planner or FaceChatModel(backend=backend),
+            toolbox(specs),
             system_prompt=SYSTEM,
             context_schema=Services,
             checkpointer=SqliteSaver(self._database),
-            middleware=_middleware(),
+            middleware=_middleware(planner),
         )
 
     def __enter__(self) -> Conversation:
@@ -75,24 +98,53 @@ class Conversation:
         """Everything said so far, without the system text."""
         return list(self._agent.get_state(THREAD).values.get("messages", []))
 
+    @property
+    def pending(self) -> tuple[ApprovalNeeded, ...]:
+        """Destructive calls that wait for a decision, also after the folder was opened again."""
+        return tuple(_asked(self._agent.get_state(THREAD).interrupts))
+
     def turn(self, text: str, photo: Path | None = None) -> Iterator[Event]:
         """Say something, with a photo or without, and follow what happens.
 
         Raises ToolError for an empty or overlong text or a file that is no photo, and
-        BackendError if the model cannot answer. The last event is Final.
+        BackendError if the model cannot answer. The last event is Final. A decision that was
+        still waiting counts as declined.
         """
         if photo is not None and not text.strip():
             text = f"Here is a photo: {photo.name}"
-        message = HumanMessage(checked_text(text))
+        message = HumanMessage(checked_text(text), id=uuid.uuid4().hex)
+        if photo is not None:
+            checked_photo(photo)
+        if self.pending:
+            for _ in self.decide(False):
+                pass
+        data: dict[str, Any] = {"text": str(message.text), "message": message.id}
+        self.workspace.journal.append("said", data)
         if photo is not None:
             handle = show_photo(photo, self.workspace)
-            place = str(self.workspace.photo(handle))
-            message.additional_kwargs["photos"] = [{"handle": handle, "path": place, "name": photo.name}]
-        self.workspace.journal.append("said", {"text": str(message.text)})
+            message.additional_kwargs["photos"] = [{"handle": handle, "name": photo.name}]
+        yield from self._run({"messages": [*self._unanswered(), message]})
+
+    def decide(self, approve: bool) -> Iterator[Event]:
+        """Approve or decline what waits, and follow what happens; ToolError if nothing waits."""
+        asked = self.pending
+        if not asked:
+            raise ToolError("nothing waits for a decision")
+        for one in asked:
+            told = {"tool": one.name, "arguments": one.arguments, "approved": approve}
+            self.workspace.journal.append("decided", told)
+        decision = {"type": "approve"} if approve else {"type": "reject", "message": DECLINED}
+        yield from self._run(Command(resume={"decisions": [decision for _ in asked]}))
+
+    def begin_with(self, messages: Sequence[BaseMessage]) -> None:
+        """Put the messages of another chat before this one's; for a fork that has said nothing yet."""
+        if messages:
+            self._agent.update_state(THREAD, {"messages": list(messages)}, as_node="model")
+
+    def _run(self, given: Any) -> Iterator[Event]:
         before = self.workspace.handles
-        said: Any = {"messages": [*self._unanswered(), message]}
         for part in self._agent.stream(
-            said,
+            given,
             THREAD,
             context=self._services,
             stream_mode=STREAMED,
@@ -101,14 +153,14 @@ class Conversation:
         ):
             yield from _events(part["type"], part["data"])
         made = tuple(handle for handle in self.workspace.handles if handle not in before)
-        last = self.messages[-1]
-        self.workspace.journal.append("answered", {"text": str(last.text), "faces": list(made)})
+        text = WAITING if self.pending else str(self.messages[-1].text)
+        self.workspace.journal.append("answered", {"text": text, "faces": list(made)})
         self.write_transcript()
-        yield Final(str(last.text), made)
+        yield Final(text, made)
 
     def write_transcript(self) -> Path:
         """Write transcript.json and return its place."""
-        record = transcript(self.messages, self.backend.name)
+        record = transcript(self.messages, _name(self.backend, self.planner))
         path = self.workspace.folder / "transcript.json"
         return write_text(path, json.dumps(record, indent=1, ensure_ascii=False))
 
@@ -125,10 +177,20 @@ class Conversation:
         ]
 
 
-def _middleware() -> list[AgentMiddleware[Any, Services, Any]]:
+def _name(backend: Backend, planner: BaseChatModel | None) -> str:
+    if planner is None:
+        return backend.name
+    named = getattr(planner, "model_name", None) or type(planner).__name__
+    return f"{named} with {backend.name}"
+
+
+def _middleware(planner: BaseChatModel | None) -> list[AgentMiddleware[Any, Services, Any]]:
+    reads = KnownHandles() if planner is None else ReadsTheCase(strict=is_openai(planner))
     return [
-        KnownHandles(),
+        reads,
         RegisterFaces(),
+        approvals(),
+        Honest(),
         tool_errors(),
         StepLimit(run_limit=MODEL_CALLS, exit_behavior="end"),
         ToolCallLimitMiddleware(run_limit=TOOL_CALLS),
@@ -147,9 +209,19 @@ def _events(kind: str, data: Any) -> Iterator[Event]:
             yield ToolProgress(data["tool"], data["doing"], float(data["share"]))
     elif kind == "updates":
         for node, update in data.items():
-            if not node.endswith(".after_model"):  # a message given its handles was told before
+            if node == "__interrupt__":
+                yield from _asked(update)
+            elif node == f"{Honest.__name__}.after_model" or not node.endswith(".after_model"):
+                # a message given its handles was told before; one put right was not
                 for message in (update or {}).get("messages", []):
                     yield from _message_events(message)
+
+
+def _asked(interrupts: Any) -> Iterator[ApprovalNeeded]:
+    for interrupt in interrupts:
+        for request in interrupt.value.get("action_requests", ()):
+            arguments = request.get("args", request.get("arguments", {}))
+            yield ApprovalNeeded(request["name"], dict(arguments))
 
 
 def _message_events(message: BaseMessage) -> Iterator[Event]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+import uuid
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from langchain.agents.middleware import (
@@ -13,28 +15,51 @@ from langchain.agents.middleware import (
     ModelResponse,
     hook_config,
 )
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, ToolMessage
 from langgraph.runtime import Runtime
 
-from agent.toolbox import Services
+from agent.registry import Services
+from agent.shorthand import shorthand
+from agent.toolbox import REFUSED, TRAINED
 from facegpt_model import layout
 from tools.imagine import keep
+from tools.workspace import Workspace
+
+DECLINED = "the person did not approve this, so it was not done"
+FAILED_CALLS = 4  # of tools in one turn; then the turn ends with what went wrong
+_ADMITS = re.compile(r"\b(not|cannot|can't|couldn't|could not|no|nothing|unable|sorry|failed|error)\b", re.I)
 
 
 class KnownHandles(AgentMiddleware[AgentState, Services]):
-    """Tells the model which faces and photos exist, the one meant by "it" last."""
+    """For the embedded model: which faces and photos exist, and only the tools it was trained on.
+
+    Short requests such as "more" are turned into calls without it (shorthand.py).
+    """
 
     def wrap_model_call(
         self,
         request: ModelRequest[Services],
         handler: Callable[[ModelRequest[Services]], ModelResponse],
     ) -> ModelResponse:
-        """Limit handles in tool arguments to those that exist."""
+        """Limit handles in tool arguments to those that exist, the one meant by "it" last."""
         workspace = request.runtime.context.workspace
+        last = request.messages[-1]
+        if isinstance(last, HumanMessage):
+            short = shorthand(str(last.text), workspace)
+            if short:
+                name, arguments = short
+                call = {"name": name, "args": arguments, "id": f"call-{uuid.uuid4().hex[:12]}"}
+                return ModelResponse(result=[AIMessage("", tool_calls=[{**call, "type": "tool_call"}])])
         current = workspace.current
         faces = [handle for handle in workspace.handles if handle != current]
         settings = {"faces": faces + ([current] if current else []), "photos": list(workspace.photos)}
-        return handler(request.override(model_settings={**request.model_settings, **settings}))
+        return handler(
+            request.override(
+                messages=with_photos(request.messages, workspace),
+                tools=[tool for tool in request.tools if getattr(tool, "name", "") in TRAINED],
+                model_settings={**request.model_settings, **settings},
+            )
+        )
 
 
 class RegisterFaces(AgentMiddleware[AgentState, Services]):
@@ -67,3 +92,58 @@ class StepLimit(ModelCallLimitMiddleware[Any, Services]):
             return None
         text = f"I stopped after {self.run_limit} steps without getting done; please say it in another way."
         return {**stop, "messages": [AIMessage(text)]}
+
+
+class Honest(AgentMiddleware[AgentState, Services]):
+    """A model reads why a call failed and may try again; it neither tries forever nor hides it."""
+
+    @hook_config(can_jump_to=["end"])
+    def before_model(self, state: AgentState, runtime: Runtime[Services]) -> dict[str, Any] | None:
+        """End a turn in which FAILED_CALLS calls failed."""
+        failed = failures(state["messages"])
+        if len(failed) < FAILED_CALLS:
+            return None
+        return {"jump_to": "end", "messages": [AIMessage(could_not(failed[-1]))]}
+
+    def after_model(self, state: AgentState, runtime: Runtime[Services]) -> dict[str, Any] | None:
+        """An answer that tells success after a turn of nothing but failures is put right."""
+        message = state["messages"][-1]
+        if not isinstance(message, AIMessage) or message.tool_calls:
+            return None
+        turn = running_turn(state["messages"])
+        answers = [m for m in turn if isinstance(m, ToolMessage)]
+        failed = failures(turn)
+        if not failed or len(failed) < len(answers) or _ADMITS.search(str(message.text)):
+            return None
+        return {"messages": [message.model_copy(update={"content": could_not(failed[-1])})]}
+
+
+def running_turn(messages: Sequence[AnyMessage | BaseMessage]) -> list[BaseMessage]:
+    """The messages after the last thing a person said."""
+    places = [place for place, message in enumerate(messages) if isinstance(message, HumanMessage)]
+    return list(messages[places[-1] + 1 if places else 0 :])
+
+
+def failures(messages: Sequence[AnyMessage | BaseMessage]) -> list[str]:
+    """Why calls of the running turn failed, in order; what a person declined is no failure."""
+    answers = [m for m in running_turn(messages) if isinstance(m, ToolMessage) and m.status == "error"]
+    return [str(m.text).removeprefix(REFUSED) for m in answers if DECLINED not in str(m.text)]
+
+
+def could_not(reason: str) -> str:
+    """The plain answer when nothing worked."""
+    return f"I could not do that: {reason.strip().rstrip('.')}."
+
+
+def with_photos(messages: Sequence[AnyMessage], workspace: Workspace) -> list[AnyMessage]:
+    """The messages with the places of their photos, which are kept out of the chat's database."""
+    found: list[AnyMessage] = []
+    for message in messages:
+        photos = message.additional_kwargs.get("photos") if isinstance(message, HumanMessage) else None
+        if photos:
+            placed = [{**photo, "path": str(workspace.photo(photo["handle"]))} for photo in photos]
+            message = message.model_copy(
+                update={"additional_kwargs": {**message.additional_kwargs, "photos": placed}}
+            )
+        found.append(message)
+    return found

@@ -6,7 +6,6 @@ Holds names of files, never their bytes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
@@ -30,7 +29,7 @@ def _entry(message: BaseMessage) -> dict[str, Any]:
     if isinstance(message, HumanMessage):
         photos = message.additional_kwargs.get("photos", [])
         named = [
-            {"handle": photo["handle"], "name": photo.get("name", ""), "file": Path(photo["path"]).name}
+            {"handle": photo["handle"], "name": photo.get("name", ""), "file": f"{photo['handle']}.jpg"}
             for photo in photos
         ]
         return {"role": "user", "text": text, "photos": named}

@@ -17,12 +17,14 @@ from PIL import Image
 
 from facegpt_model import layout
 from facegpt_model.face import FaceCode, FaceEstimate
+from tools.breed import bred_code
 from tools.case import entries_of, faces_of
 from tools.digests import code_digest, file_digest, slider_digest
 from tools.edit import EditRequest, edited_code
 from tools.errors import ToolError
 from tools.face_files import Face, write_face
 from tools.studio import Studio, open_studio
+from tools.variants import variant_code
 from tools.writing import ensure_folder
 
 Report = Callable[[str, float], None]
@@ -60,7 +62,11 @@ def _edit(studio: Studio, made_by: dict[str, Any], faces: Faces) -> FaceCode:
     return edited_code(studio, faces[made_by["from"]].code, request.changes)
 
 
-RECIPES: dict[str, Callable[[Studio, dict[str, Any], Faces], FaceCode]] = {"edit": _edit}
+RECIPES: dict[str, Callable[[Studio, dict[str, Any], Faces], FaceCode]] = {
+    "edit": _edit,
+    "variants": variant_code,
+    "breed": bred_code,
+}
 
 
 def replay_case(folder: Path, out: Path, report: Report) -> list[Replayed]:

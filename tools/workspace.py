@@ -161,7 +161,7 @@ class Workspace:
         face = read_face(path, self.studio)
         if path.resolve().parent == self.folder.resolve() and path.stem in self.handles:
             return self.face(path.stem)
-        made_by = {"tool": "open", "file": path.name}
+        made_by = {"tool": "open", "file": path.name, "was": face.made_by}
         return self.add(face.estimate, made_by=made_by, speculative=face.speculative, marked=face.marked)
 
     def lineage(self, handle: str = "") -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from ui import (
     commands_faces,
     commands_sheets,
     commands_system,
+    commands_threads,
 )
 from ui.errors import OneSentenceErrors
 from ui.startup import prepare
@@ -41,7 +42,15 @@ def start(
     prepare(threads)
 
 
-for room in (commands_chat, commands_faces, commands_case, commands_sheets, commands_data, commands_system):
+for room in (
+    commands_chat,
+    commands_faces,
+    commands_case,
+    commands_threads,
+    commands_sheets,
+    commands_data,
+    commands_system,
+):
     room.register(app)
 
 

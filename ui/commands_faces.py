@@ -15,26 +15,34 @@ Checkpoint = Annotated[Path | None, typer.Option(help="folder of another FaceGPT
 def imagine(
     text: Annotated[str, typer.Argument(help="what the person looks like, in words")],
     out: OutFolder = Path("out"),
-    variants: Annotated[int, typer.Option(min=1, help="how many faces; today only 1")] = 1,
+    variants: Annotated[
+        int,
+        typer.Option(
+            min=1, max=25, help="how many faces that all fit the text; more than 1 also makes a sheet"
+        ),
+    ] = 1,
     seed: Annotated[int | None, typer.Option(help="seed of whatever is drawn at random")] = None,
     checkpoint: Checkpoint = None,
 ) -> None:
     """Make a face from a description in words."""
-    from tools.errors import ToolError
+    from tools.array import ArrayRequest, array
     from tools.imagine import ImagineRequest, checked_text
     from tools.imagine import imagine as make
+    from tools.variants import VariantsRequest
+    from tools.variants import variants as draw
     from tools.workspace import Workspace
     from ui.services import open_backend, tell
 
-    if variants > 1:
-        raise ToolError(
-            "several variants arrive with the variants sampler; today one text gives one face, "
-            "so leave out --variants"
-        )
     checked_text(text)
     workspace = Workspace(out)
     backend = open_backend(checkpoint)
-    tell(make(ImagineRequest(text=text, seed=seed), workspace, backend), workspace)
+    made = make(ImagineRequest(text=text, seed=seed), workspace, backend)
+    tell(made, workspace)
+    if variants > 1:
+        others = draw(VariantsRequest(face=made.faces[0], count=variants - 1, seed=seed or 0), workspace)
+        tell(others, workspace)
+        faces = [made.faces[0], *others.faces]
+        tell(array(ArrayRequest(faces=faces, name=f"variants-of-{made.faces[0]}"), workspace), workspace)
 
 
 def reconstruct(

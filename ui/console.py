@@ -11,7 +11,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
-from agent.events import Event, FaceMade, Spoke, TextDelta, ToolFinished, ToolProgress, ToolStarted
+from agent.events import (
+    ApprovalNeeded,
+    Event,
+    FaceMade,
+    Spoke,
+    TextDelta,
+    ToolFinished,
+    ToolProgress,
+    ToolStarted,
+)
 
 
 class Progress:
@@ -103,6 +112,10 @@ class ChatScreen:
             for name in event.files:
                 if not own or not name.startswith(own):
                     self.console.print(f"  wrote {self.folder / name}", markup=False)
+        elif isinstance(event, ApprovalNeeded):
+            self._end_line()
+            told = escape(f"{event.name} {_arguments(event.arguments)}")
+            self.console.print(f"  [red]needs your approval[/red] {told}")
         elif isinstance(event, FaceMade):
             self._end_line()
             place = escape(str(self.folder / event.handle))

@@ -6,7 +6,7 @@ MakeHuman's three poles of origin. No population's statistics.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -133,15 +133,22 @@ class People:
     origin: Tensor
 
 
-def sample_people(head: OpenHead, count: int, generator: torch.Generator | None = None) -> People:
+def sample_people(
+    head: OpenHead,
+    count: int,
+    generator: torch.Generator | None = None,
+    person: Callable[[np.random.Generator], Person] = random_person,
+) -> People:
     """Random adults, each with a sex, an age and a mix of origins, and colours that go with them.
+
+    person: draws one of them; random_person for anybody
 
     Shape is the macro shape of a random person plus local sliders and asymmetry, as when the
     model was built, so sexes and ages are clearer than in independent normal numbers.
     """
     rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
-    persons = [random_person(rng) for _ in range(count)]
-    mixtures = [macro_weights(person) for person in persons]
+    persons = [person(rng) for _ in range(count)]
+    mixtures = [macro_weights(drawn) for drawn in persons]
     weights = [[mixture[name] for name in head.macro_names] for mixture in mixtures]
     identity = head.macro_start + torch.tensor(weights).reshape(count, -1) @ head.macro_identity
     sex = torch.tensor([person.sex for person in persons])

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from facegpt_model.face import FaceEstimate
 from facegpt_model.serving.backend import Reply
+from tools.face_files import write_face
 from tools.workspace import Workspace
 from ui.cli import app
 
@@ -49,6 +50,17 @@ def test_imagine_writes_a_face_and_says_so(case: Path, follow: Callable[..., Any
     assert "A man of about 50. <FACE>" in result.stdout
     assert f"wrote {case / 'face-1.glb'}" in result.stdout.replace("\n", "")
     assert backend.asked[0][0][0].text == "an old man"
+
+
+def test_variants_of_a_text_come_with_a_sheet(
+    case: Path, follow: Callable[..., Any], estimate: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follow(Reply("A man of about 50. <FACE>", (), (estimate(1),)))
+    monkeypatch.setattr("tools.workspace.write_face", write_face)
+    monkeypatch.setattr("tools.face_files.PICTURE_SIZE", 32)
+    told = run("imagine", "an old man", "--variants", 2, "--out", case).stdout
+    assert "face-2: variants of face-1; kept: masculinity, age" in told
+    assert Image.open(case / "variants-of-face-1.png").size == (512, 282)
 
 
 def test_edit_by_slider_and_in_words(
@@ -140,13 +152,55 @@ def test_the_interactive_chat_knows_its_commands_and_survives_mistakes(
     for said in (
         "nothing to undo",
         "no face yet",
-        "now face-1",
+        "face-1 is current again",
         "* face-1",
-        "now face-2",
+        "face-2 is current again",
         "there is no file nowhere",
     ):
         assert said in out, out
     assert out.count("/photo PATH") == 2
+
+
+def test_chosen_faces_are_varied_bred_and_deleted_by_command(
+    case: Path, follow: Callable[..., Any], estimate: Make
+) -> None:
+    follow(Reply("A man. <FACE>", (), (estimate(1),)))
+    lines = [
+        "a man",
+        "/variants 2",
+        "/breed face-2 face-3",
+        "/delete face-2",
+        "n",
+        "/delete face-2",
+        "y",
+        "/faces",
+    ]
+    out = run("chat", "--thread", "one", "--root", case, typed="\n".join(lines)).stdout
+    assert "variants of face-1" in out and "children of face-2, face-3" in out
+    assert out.count("face-2 was deleted") == 1 and not (case / "one" / "face-2.json").exists()
+    assert "one " in run("threads", "list", "--root", case).stdout
+    assert "  1  a man" in run("threads", "show", "one", "--root", case).stdout
+    assert "1 turns and 6 faces" in run("threads", "fork", "one", "--before", 2, "--root", case).stdout
+    run("threads", "rename", "one", "two", "--root", case)
+    result = CliRunner().invoke(app, ["threads", "delete", "two", "--root", str(case)], input="n\n")
+    assert result.exit_code == 2 and (case / "two").is_dir()
+    run("threads", "delete", "two", "--yes", "--root", case)
+    assert not (case / "two").exists()
+
+
+def test_a_witness_is_warned_first_and_the_case_stays_theirs(
+    case: Path, follow: Callable[..., Any], estimate: Make
+) -> None:
+    follow(Reply("A man of about 50. <FACE>", (), (estimate(1),)))
+    said = ("--say", "a man around fifty", "--say", "that is all")
+    out = run("chat", "--witness", *said, "--out", case).stdout
+    assert (
+        out.index("Before we begin")
+        < out.index("a man around fifty")
+        < out.index("face-1 is a first picture")
+    )
+    result = CliRunner().invoke(app, ["chat", "--say", "hello", "--out", str(case)])
+    assert result.exit_code == 2 and "--witness" in result.stderr
 
 
 def test_the_interactive_chat_ends_with_its_input_and_goes_on_later(

@@ -65,10 +65,6 @@ def test_bad_texts(tmp_path: Path, command: str, text: str, told: str) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_variants_are_not_pretended(tmp_path: Path) -> None:
-    assert "variants sampler" in refusal(run("imagine", "a man", "--variants", "3", "--out", tmp_path))
-
-
 @pytest.mark.parametrize("command", ["imagine", "chat", "demo"])
 def test_a_missing_checkpoint(tmp_path: Path, command: str) -> None:
     said = {"imagine": ("a man",), "chat": ("--say", "a man"), "demo": ()}[command]

@@ -1,0 +1,115 @@
+"""All tools in one list: what the chat, the planner, MCP, workflows and pages offer.
+
+A tool is a typed request and a plain function in tools/; here it gets its name and what has to
+be known to offer it safely. Nothing in the list says who a person is or searches by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from facegpt_model.serving.backend import Backend
+from tools.adjust import AdjustRequest, adjust
+from tools.array import ArrayRequest, array
+from tools.branch import GoToRequest, HistoryRequest, go_to, history
+from tools.breed import BreedRequest, breed
+from tools.describe import DescribeRequest, describe
+from tools.edit import EditRequest, edit
+from tools.errors import ToolError
+from tools.export import ExportRequest, export
+from tools.imagine import ImagineRequest, imagine
+from tools.outcome import Outcome
+from tools.reconstruct import ReconstructRequest, reconstruct
+from tools.remove import DeleteRequest, delete
+from tools.render import RenderRequest, render
+from tools.step_back import RedoRequest, UndoRequest, redo, undo
+from tools.variants import VariantsRequest, variants
+from tools.workspace import Workspace
+
+Report = Callable[[str, float], None]  # what is being done, and the finished share of it, 0..1
+
+
+@dataclass(frozen=True)
+class Services:
+    """What a running tool may use: the case it works on and the model that answers."""
+
+    workspace: Workspace
+    backend: Backend
+
+
+@dataclass(frozen=True)
+class ToolSpec:
+    """One tool.
+
+    trained:     the embedded model was trained to call it; others are for planners, MCP and pages
+    destructive: takes something away for good, so a person has to approve each call
+    looks:       only reads, or writes nothing but a picture or file of what is there
+    spoken:      the embedded model does it by saying <FACE>, so its chat does not offer it
+    """
+
+    name: str
+    request: type[BaseModel]
+    call: Callable[[Any, Services, Report], Outcome]
+    trained: bool = False
+    destructive: bool = False
+    looks: bool = False
+    spoken: bool = False
+
+    @property
+    def description(self) -> str:
+        """What the tool does, in the first lines of its request's docstring."""
+        return (self.request.__doc__ or "").strip()
+
+    def run(self, fields: dict[str, Any], services: Services, report: Report) -> Outcome:
+        """Check the fields and call the tool; ToolError in one sentence for wrong ones."""
+        return self.call(checked(self.request, fields), services, report)
+
+
+def _plain(call: Callable[[Any, Workspace], Outcome]) -> Callable[[Any, Services, Report], Outcome]:
+    return lambda request, services, report: call(request, services.workspace)
+
+
+TOOLS: tuple[ToolSpec, ...] = (
+    ToolSpec("edit", EditRequest, _plain(edit), trained=True),
+    ToolSpec(
+        "reconstruct",
+        ReconstructRequest,
+        lambda r, s, report: reconstruct(r, s.workspace, report),
+        trained=True,
+    ),
+    ToolSpec("render", RenderRequest, _plain(render), trained=True, looks=True),
+    ToolSpec("describe", DescribeRequest, _plain(describe), trained=True, looks=True),
+    ToolSpec("export", ExportRequest, _plain(export), trained=True, looks=True),
+    ToolSpec("undo", UndoRequest, _plain(undo), trained=True),
+    ToolSpec("redo", RedoRequest, _plain(redo), trained=True),
+    ToolSpec("imagine", ImagineRequest, lambda r, s, _: imagine(r, s.workspace, s.backend), spoken=True),
+    ToolSpec("variants", VariantsRequest, _plain(variants)),
+    ToolSpec("breed", BreedRequest, _plain(breed)),
+    ToolSpec("adjust", AdjustRequest, _plain(adjust)),
+    ToolSpec("go_to", GoToRequest, _plain(go_to)),
+    ToolSpec("history", HistoryRequest, _plain(history), looks=True),
+    ToolSpec("array", ArrayRequest, _plain(array), looks=True),
+    ToolSpec("delete", DeleteRequest, _plain(delete), destructive=True),
+)
+
+
+def tool_named(name: str) -> ToolSpec:
+    """The tool of that name; ToolError naming the known ones."""
+    for spec in TOOLS:
+        if spec.name == name:
+            return spec
+    raise ToolError(f"there is no tool called {name!r}; known: {', '.join(spec.name for spec in TOOLS)}")
+
+
+def checked(request_type: type[BaseModel], fields: dict[str, Any]) -> BaseModel:
+    """The request of these fields; ToolError naming the first wrong one."""
+    try:
+        return request_type.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the request"
+        raise ToolError(f"{place}: {first['msg'].lower()}, not {first['input']!r}") from error

@@ -1,0 +1,201 @@
+"""Faces that go with what was said: the said stays, everything else is drawn as people vary.
+
+People of the said sex, age and origin are drawn (morphable/people.py) and moved so that what
+was said is as in the given face: z' = z + K A (z0 - z), with A the said sliders' directions and
+the gradients of their measurements (probes.py), K = S A^T (A S A^T)^-1 and S the covariance of
+such people. For Gaussian numbers that is exact conditioning; people are near to Gaussian, and
+the guard against folded skin comes after it, so it is an approximation. People are those of
+our own generator, so the spread is no population's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from facegpt_model.appearance.parameters import NAMES, Appearance
+from facegpt_model.appearance.sampling import sample_appearance
+from facegpt_model.face import FaceCode
+from facegpt_model.morphable.openhead import OpenHead
+from facegpt_model.morphable.people import PERSON_LIMIT, People, Person, age_of, random_person, sample_people
+from facegpt_model.semantics.axes import Axes
+from facegpt_model.semantics.probes import probes
+from facegpt_model.semantics.words import AGE_SPAN, MIDDLE_AGE
+
+CROWD = 384  # people from which the covariance is taken
+CROWD_SEED = 20
+YEARS_SPREAD = 3.0  # standard deviation around a said age
+ORIGIN_SAID = 0.8  # share of a said origin
+POLES = {"african appearance": 0, "east asian appearance": 1, "european appearance": 2}
+DRAWN = {"hair": "hair", "facial_hair": "facial hair", "glasses": "glasses"}  # worn things that vary
+HAIR_OF_SKIN = frozenset(("baldness",))  # sliders of hair that are painted, not grown
+RIDGE = 1e-6
+
+
+@dataclass(frozen=True)
+class Said:
+    """What was said of a face: sex ("man", "woman" or "person"), age in years, names of sliders."""
+
+    sex: str = "person"
+    years: int | None = None
+    sliders: tuple[str, ...] = ()
+
+    def person(self, rng: np.random.Generator) -> Person:
+        """A random person of this sex, age and origin."""
+        drawn = random_person(rng)
+        away = min(drawn.sex, 1.0 - drawn.sex)
+        sex = {"man": 1.0 - away, "woman": away}.get(self.sex, drawn.sex)
+        age = drawn.age if self.years is None else age_of(float(rng.normal(self.years, YEARS_SPREAD)))
+        origin = np.array(drawn.origin)
+        for name, pole in POLES.items():
+            if name in self.sliders:
+                origin = (1 - ORIGIN_SAID) * origin + ORIGIN_SAID * np.eye(len(POLES))[pole]
+        african, asian, caucasian = map(float, origin)
+        return replace(drawn, sex=float(sex), age=min(max(age, 0.3), 1.0), origin=(african, asian, caucasian))
+
+    @property
+    def fixed(self) -> tuple[str, ...]:
+        """All sliders that stay, sex and age among them."""
+        sex = ("masculinity",) if self.sex != "person" else ()
+        age = ("age",) if self.years is not None else ()
+        return tuple(dict.fromkeys((*sex, *age, *self.sliders)))
+
+
+def drawn_like(
+    code: FaceCode, said: Said, head: OpenHead, axes: Axes, seed: int, spread: float = 1.0
+) -> FaceCode:
+    """Another face that fits what was said as the one face of `code` does.
+
+    spread: [0, 1], 0 the face itself, 1 as far as people of that kind differ; hair, beard and
+    glasses nobody spoke of are drawn from a spread of 0.5. The expression stays.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    people = sample_people(head, 1, generator, said.person)
+    start, drawn = _numbers(code), _numbers(people.code)
+    fixed = _fixed(code, said, head, axes)
+    moved = start + spread * (drawn + fixed.correction(start - drawn) - start)
+    worn = code.appearance
+    if worn.shape[1] and spread >= 0.5:
+        worn = _worn(code, said, axes, people, generator)
+    return _with_numbers(code, moved, worn, head, axes)
+
+
+def bred(
+    codes: list[FaceCode], said: Said, head: OpenHead, axes: Axes, seed: int, mutation: float = 0.25
+) -> FaceCode:
+    """A child of several faces: a random mixture of their numbers, and some difference of its own.
+
+    What the parents wear comes from one of them each, part by part. mutation: [0, 1], share of
+    the difference between people that is added, without moving what was said.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    shares = -torch.log(torch.rand(len(codes), generator=generator, dtype=torch.float64).clamp_min(1e-9))
+    shares = shares / shares.sum()
+    mixed = (shares[:, None] * torch.cat([_numbers(code) for code in codes])).sum(0, keepdim=True)
+    expression = sum(share.float() * code.expression for share, code in zip(shares, codes, strict=True))
+    first = replace(codes[0], expression=torch.as_tensor(expression))
+    one, other = (_numbers(sample_people(head, 1, generator, said.person).code) for _ in range(2))
+    own = (one - other) / 2**0.5
+    fixed = _fixed(first, said, head, axes)
+    moved = mixed + mutation * (own - fixed.correction(own))
+    worn = first.appearance
+    if worn.shape[1]:
+        worn = _inherited([code.appearance[0] for code in codes], generator)
+    return _with_numbers(first, moved, worn, head, axes)
+
+
+@dataclass(frozen=True)
+class _Fixed:
+    """A (C, D): what stays; gain (D, C): how much of each number a change of it takes."""
+
+    rows: Tensor
+    gain: Tensor
+
+    def correction(self, offset: Tensor) -> Tensor:
+        """(1, D) likeliest change of all numbers that makes the fixed ones change as `offset` does."""
+        return (self.gain @ (self.rows @ offset.T)).T
+
+
+def _fixed(code: FaceCode, said: Said, head: OpenHead, axes: Axes) -> _Fixed:
+    size = code.identity.shape[1] + code.albedo.shape[1]
+    rows = _rows(said, head, axes)
+    if not len(rows):
+        return _Fixed(torch.zeros(0, size).double(), torch.zeros(size, 0).double())
+    covariance = _covariance(head, said.sex, said.years)
+    taken = rows @ covariance @ rows.T
+    taken = taken + RIDGE * taken.diagonal().mean() * torch.eye(len(rows), dtype=torch.float64)
+    return _Fixed(rows, torch.linalg.solve(taken, rows @ covariance).T)
+
+
+def _rows(said: Said, head: OpenHead, axes: Axes) -> Tensor:
+    """(C, D) unit rows: the said sliders' directions and their measurements' gradients."""
+    layout = axes.layout
+    found: list[Tensor] = []
+    for name in said.fixed:
+        direction = _numbers(layout.unpack(axes.directions[axes.row(name)][None]))[0]
+        found.append(direction)
+        if name in probes():
+            found.append(_gradient(name, head))
+    kept = [row / row.norm() for row in found if row.norm() > 1e-9]
+    return torch.stack(kept) if kept else torch.zeros(0, layout.identity + layout.albedo).double()
+
+
+@lru_cache(maxsize=256)
+def _gradient(name: str, head: OpenHead) -> Tensor:
+    code = head.mean_code()
+    identity = code.identity.clone().requires_grad_()
+    value = probes()[name].measure(head, head.vertices(replace(code, identity=identity)))
+    (slope,) = torch.autograd.grad(value.sum(), identity)
+    return torch.cat([slope[0], torch.zeros(code.albedo.shape[1])]).double()
+
+
+@lru_cache(maxsize=8)
+def _covariance(head: OpenHead, sex: str, years: int | None) -> Tensor:
+    generator = torch.Generator().manual_seed(CROWD_SEED)
+    crowd = sample_people(head, CROWD, generator, Said(sex, years).person)
+    covariance = torch.cov(_numbers(crowd.code).T)
+    return covariance + RIDGE * covariance.diagonal().mean() * torch.eye(len(covariance), dtype=torch.float64)
+
+
+def _numbers(code: FaceCode) -> Tensor:
+    """(B, D) what is drawn: identity and albedo, in double precision."""
+    return torch.cat([code.identity, code.albedo], dim=1).double()
+
+
+def _with_numbers(code: FaceCode, numbers: Tensor, worn: Tensor, head: OpenHead, axes: Axes) -> FaceCode:
+    identity, albedo = numbers.float().split([code.identity.shape[1], code.albedo.shape[1]], dim=1)
+    whole = head.guard.whole(identity, PERSON_LIMIT)
+    made = replace(code, identity=whole, albedo=albedo, appearance=worn)
+    return axes.bounded(axes.layout.pack(made))
+
+
+def said_parts(said: Said, axes: Axes) -> frozenset[str]:
+    """Which of DRAWN somebody spoke of."""
+    layout = axes.layout
+    parts = set()
+    for name in said.sliders:
+        row = layout.unpack(axes.directions[axes.row(name)][None]).appearance[0]
+        moved = {NAMES[index] for index in row.nonzero().flatten().tolist()}
+        parts |= {part for part, prefix in DRAWN.items() if any(n.startswith(f"{prefix} ") for n in moved)}
+        parts |= {"hair"} if name in HAIR_OF_SKIN else set()
+    return frozenset(parts)
+
+
+def _worn(code: FaceCode, said: Said, axes: Axes, people: People, generator: torch.Generator) -> Tensor:
+    drawn = sample_appearance(1, 2 * people.sex - 1, (people.years - MIDDLE_AGE) / AGE_SPAN, generator)
+    own, other = Appearance.of(code.appearance[0]), Appearance.of(drawn[0])
+    fresh = {part: getattr(other, part) for part in DRAWN if part not in said_parts(said, axes)}
+    return replace(own, **fresh).row()
+
+
+def _inherited(rows: list[Tensor], generator: torch.Generator) -> Tensor:
+    parents = [Appearance.of(row) for row in rows]
+    chosen = {}
+    for part in Appearance.__dataclass_fields__:
+        giver = int(torch.randint(len(parents), (), generator=generator))
+        chosen[part] = getattr(parents[giver], part)
+    return Appearance(**chosen).row()
