@@ -49,7 +49,7 @@ def cut(picture: Tensor, windows: Windows, size: int) -> Tensor:
 
 
 def _cut_one(picture: Tensor, windows: Windows, index: int, size: int) -> Tensor:
-    shrink = max(1, int(float(windows.side[index]) / size))
+    shrink = max(1, int(float(windows.side[index].detach()) / size))
     small = (
         F.avg_pool2d(picture[None], shrink, ceil_mode=True, count_include_pad=False)
         if shrink > 1

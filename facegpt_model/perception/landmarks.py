@@ -7,6 +7,8 @@ and is zero near the middle of the head.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
@@ -19,6 +21,17 @@ WINDOW_SCALE = 1.5  # side of the crop over the longer side of the face's box
 RIGHT_EYE_OUTER, LEFT_EYE_OUTER = 33, 263
 
 
+MAP_SIDES, MAP_CHANNELS = (16, 8, 2), 128
+
+
+@dataclass(frozen=True)
+class LandmarkFeatures:
+    """Points (B, 478, 3) in window units and feature maps (B, side, side, 128) for each of MAP_SIDES."""
+
+    points: Tensor
+    maps: tuple[Tensor, ...]
+
+
 class LandmarkNet(nn.Module):
     """The landmark net of the packaged face landmarker.
 
@@ -28,6 +41,12 @@ class LandmarkNet(nn.Module):
     def __init__(self, data: bytes) -> None:
         super().__init__()
         self.net = TfliteNet(data)
+
+    def features(self, crops: Tensor) -> LandmarkFeatures:
+        """Points and the net's own feature maps; argument as of forward. Differentiable."""
+        numbers = [self.net.output_ids[0], *self.net.last_maps(MAP_SIDES)]
+        points, *maps = self.net.values_of(numbers, crops)
+        return LandmarkFeatures(points.reshape(-1, POINT_COUNT, 3) / INPUT_SIZE, tuple(maps))
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         """Points (B, 478, 3) in window units and the probability (B,) that a face is there.

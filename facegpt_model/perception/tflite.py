@@ -74,15 +74,29 @@ class TfliteNet(nn.Module):
         self.output_ids = [int(i) for i in graph.OutputsAsNumpy()]
         self.constant_ids = _register_constants(self, model, graph)
         self.operations = [_read_operation(model, graph, i) for i in range(graph.OperatorsLength())]
+        outputs = [operation.output for operation in self.operations if operation.name != "DEQUANTIZE"]
+        self.shapes = {i: tuple(int(n) for n in graph.Tensors(i).ShapeAsNumpy()) for i in outputs}
 
     def forward(self, *inputs: Tensor) -> list[Tensor]:
         """Outputs in the order of the file, each with the batch as first axis."""
+        return self.values_of(self.output_ids, *inputs)
+
+    def last_maps(self, sides: Sequence[int]) -> list[int]:
+        """For each side the number of the last square feature map (B, side, side, C) of the file."""
+        found = {shape[1]: i for i, shape in self.shapes.items() if len(shape) == 4 and shape[1] == shape[2]}
+        missing = [side for side in sides if side not in found]
+        if missing:
+            raise UnsupportedNet(f"this net has no feature map of {missing[0]} x {missing[0]}")
+        return [found[side] for side in sides]
+
+    def values_of(self, numbers: Sequence[int], *inputs: Tensor) -> list[Tensor]:
+        """The tensors with these numbers in the file; feature maps as well as outputs."""
         values: dict[int, Tensor] = dict(zip(self.input_ids, inputs, strict=True))
         values.update({i: getattr(self, f"constant_{i}") for i in self.constant_ids})
         for operation in self.operations:
             run = KERNELS[operation.name][1]
             values[operation.output] = run([values[i] for i in operation.inputs if i >= 0], operation.options)
-        return [values[i] for i in self.output_ids]
+        return [values[i] for i in numbers]
 
 
 def _register_constants(net: nn.Module, model: Any, graph: Any) -> list[int]:
