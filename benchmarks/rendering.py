@@ -166,11 +166,23 @@ def file_figures(model: MorphableModel, repeats: int) -> dict[str, float]:
     for size in (256, 512, 1024):
         took = least_ms(lambda side=size: render_still(model, code, 20, 0, side), repeats)
         figures[f"still_{size}_s"] = round(took / 1000, 3)
-    worn = {"short_hair": Hair(length=0.28, parting=0.5), "long_hair": Hair(length=0.85, wave=0.2)}
-    for name, hair in worn.items():  # a haircut the process has drawn before
-        dressed = replace(code, appearance=Appearance(hair).row())
-        took = least_ms(lambda shown=dressed: render_still(model, shown, 20, 0, 512), repeats)
-        figures[f"still_512_{name}_s"] = round(took / 1000, 3)
+    worn = {
+        "short_hair": Hair(length=0.28, parting=0.5),
+        "long_hair": Hair(length=0.85, wave=0.2),
+        "afro": Hair(length=0.5, wave=1.0),
+    }
+    for name, hair in worn.items():
+
+        def dressed(amount: float, hair: Hair = hair) -> FaceCode:
+            return replace(code, appearance=Appearance(replace(hair, length=hair.length + amount)).row())
+
+        drawn_before = least_ms(lambda it=dressed: render_still(model, it(0), 20, 0, 512), repeats)
+        figures[f"still_512_{name}_s"] = round(drawn_before / 1000, 3)
+        fresh = iter(range(1, 100))  # each a haircut that the process has not drawn
+        new = least_ms(
+            lambda it=dressed, k=fresh: render_still(model, it(1e-3 * next(k)), 20, 0, 512), repeats
+        )
+        figures[f"still_512_new_{name}_s"] = round(new / 1000, 3)
     mesh = mesh_of(model, code)
     figures["glb_ms"] = least_ms(lambda: glb_bytes(mesh_of(model, code)), repeats)
     figures["glb_mb"] = round(len(glb_bytes(mesh)) / 1e6, 2)

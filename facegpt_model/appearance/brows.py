@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
@@ -67,15 +68,33 @@ def paint_brows(
     deviations: -2.5 plucked or faint, 2.5 bushy or dense.
     """
     hairs, tone = _picture(tuple(line.height.tolist()), form, round(thickness, 2), round(density, 2))
-    low = np.array([LEFT, BOTTOM])
-    design = texels.design.astype(np.float64)
-    within = (design[:, :2] > low + 1) & (design[:, :2] < low + np.array([WIDTH, HEIGHT]) - 1)
-    chosen = np.flatnonzero(within.all(axis=1) & (design[:, 2] > -45) & (texels.facing > 0.05))
-    column = ((design[chosen, 0] - LEFT) / STEP_MM).astype(int)
-    row = ((BOTTOM + HEIGHT - design[chosen, 1]) / STEP_MM).astype(int)
-    cover, shade = hairs[row, column], tone[row, column]
-    coat.mix(chosen, colour * shade[:, None], cover)
-    coat.shine(chosen, 1 - 0.65 * cover)
+    _lay(hairs, tone, colour, texels.design, texels.facing, texels.index, coat.image, coat.gloss)
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _lay(
+    hairs: np.ndarray,
+    tone: np.ndarray,
+    colour: np.ndarray,
+    design: np.ndarray,
+    facing: np.ndarray,
+    index: np.ndarray,
+    image: np.ndarray,
+    gloss: np.ndarray,
+) -> None:
+    """Lay the picture of the brows over the texels it falls on, from the front."""
+    for f in range(len(index)):
+        x, y = design[f, 0] - LEFT, design[f, 1] - BOTTOM
+        if not (1.0 < x < WIDTH - 1.0 and 1.0 < y < HEIGHT - 1.0):
+            continue
+        if design[f, 2] <= -45.0 or facing[f] <= 0.05:
+            continue
+        row, column = int((HEIGHT - y) / STEP_MM), int(x / STEP_MM)
+        at, cover = index[f], hairs[row, column]
+        for k in range(3):
+            hair = min(max(colour[k] * tone[row, column], 0.0), 1.0)
+            image[at, k] += (hair - image[at, k]) * cover
+        gloss[at] *= 1.0 - 0.65 * cover
 
 
 def _shape(line: Floats, form: Brows, thickness: float) -> tuple[Floats, Floats]:

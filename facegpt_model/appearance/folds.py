@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from facegpt_model.appearance.coat import Coat
@@ -46,36 +47,66 @@ def age_weights(skin_age: float) -> dict[str, float]:
 
 def paint_folds(coat: Coat, texels: Texels, points68: Floats, skin_age: float) -> None:
     """Relief and the shade in its depths, for the mean face's landmarks (68, 3); nothing on the young."""
-    weights = age_weights(skin_age)
-    if not any(weights.values()):
+    weights = {name: weight for name, weight in age_weights(skin_age).items() if weight > 0}
+    if not weights:
         return
     layers = _layers(tuple(map(tuple, np.round(points68[:, :2], 2).tolist())))
-    height = np.sum([weights[name] * layers[name] for name in weights], axis=0)
-    chosen = np.flatnonzero((texels.facing > FACING) & (texels.design[:, 2] > -75))
-    design = texels.design[chosen].astype(np.float64)
-    fade = np.clip((texels.facing[chosen] - FACING) / 0.2, 0, 1)
-    up, across = np.gradient(height, STEP_MM)
-    slope = np.stack([_sampled(across, design), _sampled(up, design), np.zeros(len(chosen))], axis=1)
-    coat.tilt(chosen, slope * fade[:, None])
-    depth = np.clip(-_sampled(height, design) / 0.7, 0, 1) * fade
-    coat.mix(chosen, coat.colour(chosen) * (1 - SHADE * depth[:, None]), np.ones(len(chosen)))
-    spots = np.clip(skin_age - 0.8, 0, 1.6) / 1.6 * _sampled(layers["spots"], design) * fade
-    coat.mix(chosen, coat.colour(chosen) * SPOT_TINT, 0.75 * spots)
+    height = np.zeros_like(layers["spots"])
+    for name, weight in weights.items():
+        height += np.float32(weight) * layers[name]
+    spotted = float(np.clip(skin_age - 0.8, 0, 1.6) / 1.6)
+    _fold(
+        height, layers["spots"], spotted, texels.design, texels.facing, texels.index, coat.image, coat.slope
+    )
 
 
-def _sampled(picture: Floats, design: Floats) -> Floats:
-    """Bilinear values of a picture over the mean face at places (n, 3)."""
-    column = np.clip((design[:, 0] - LEFT) / STEP_MM, 0, picture.shape[1] - 1.001)
-    row = np.clip((design[:, 1] - BOTTOM) / STEP_MM, 0, picture.shape[0] - 1.001)
-    x, y = column.astype(int), row.astype(int)
-    s, t = column - x, row - y
-    low = picture[y, x] * (1 - s) + picture[y, x + 1] * s
-    high = picture[y + 1, x] * (1 - s) + picture[y + 1, x + 1] * s
-    return np.asarray(low * (1 - t) + high * t)
+@njit(cache=True, nogil=True, fastmath=True)
+def _fold(
+    height: np.ndarray,
+    spots: np.ndarray,
+    spotted: float,
+    design: np.ndarray,
+    facing: np.ndarray,
+    index: np.ndarray,
+    image: np.ndarray,
+    slope: np.ndarray,
+) -> None:
+    """Tilt and shade each texel of skin that looks forward by pictures of heights and spots, bilinear."""
+    rows, columns = height.shape
+    for f in range(len(index)):
+        if facing[f] <= FACING or design[f, 2] <= -75.0:
+            continue
+        fade = min((facing[f] - FACING) / 0.2, 1.0)
+        column = min(max((design[f, 0] - LEFT) / STEP_MM, 0.0), columns - 1.001)
+        row = min(max((design[f, 1] - BOTTOM) / STEP_MM, 0.0), rows - 1.001)
+        x, y = int(column), int(row)
+        high = across = up = spot = 0.0
+        for n in range(4):
+            i, j = x + (n & 1), y + (n >> 1)
+            s, t = column - x, row - y
+            share = (s if n & 1 else 1.0 - s) * (t if n >> 1 else 1.0 - t)
+            left, right, below, above = (
+                max(i - 1, 0),
+                min(i + 1, columns - 1),
+                max(j - 1, 0),
+                min(j + 1, rows - 1),
+            )
+            high += share * height[j, i]
+            across += share * (height[j, right] - height[j, left]) / ((right - left) * STEP_MM)
+            up += share * (height[above, i] - height[below, i]) / ((above - below) * STEP_MM)
+            spot += share * spots[j, i]
+        at = index[f]
+        slope[at, 0] += across * fade
+        slope[at, 1] += up * fade
+        depth = min(max(-high / 0.7, 0.0), 1.0) * fade
+        tinted = 0.75 * spotted * spot * fade
+        for k in range(3):
+            shaded = min(max(image[at, k] * (1.0 - SHADE[k] * depth), 0.0), 1.0)
+            image[at, k] = shaded + (shaded * SPOT_TINT[k] - shaded) * tinted
 
 
 @lru_cache(maxsize=2)
-def _layers(marks: tuple[tuple[float, float], ...]) -> dict[str, Floats]:
+def _layers(marks: tuple[tuple[float, float], ...]) -> dict[str, NDArray[np.float32]]:
     """Heights of each layer, mm, row 0 at BOTTOM, and "spots", in [0, 1]."""
     points = np.array(marks)
     random = np.random.default_rng(5)
@@ -98,7 +129,7 @@ def _layers(marks: tuple[tuple[float, float], ...]) -> dict[str, Floats]:
     y, x = np.mgrid[BOTTOM : TOP + 1e-6 : STEP_MM, LEFT : RIGHT + 1e-6 : STEP_MM]
     layers["late"] += 0.05 * _creases(x, y, random)
     layers["spots"] = _spots(x, y, random)
-    return layers
+    return {name: np.ascontiguousarray(layer, np.float32) for name, layer in layers.items()}
 
 
 def _from(point: Floats, right: float, up: float) -> Floats:

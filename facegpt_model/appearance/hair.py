@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
+from numba import njit
 from numpy.typing import NDArray
 
 from facegpt_model.appearance import styles
@@ -31,6 +33,7 @@ STRANDS = 16000
 LEAST_COVER = 0.12  # of the scalp's paint; a barer head grows no hair
 FRINGE = 2  # beside -1 and 1, the sides of the parting
 FOLLOW_MM = 30.0  # how far along the hair of the scalp an expression is felt
+ROOTED_MM = 30.0  # how far along a strand it is bent so that its root sits on the skin
 BUN_MM = 15.0, 17.0  # radius of a bun's ring and of its roll
 TIE = np.array([0.0, 62.0, -190.0])
 
@@ -211,9 +214,27 @@ def placed(
     moved = space.carry(points.reshape(-1, 3), neutral).reshape(points.shape)
     off = roots.on(space, neutral) - moved[:, 0]
     acted = roots.on(space, vertices) - roots.on(space, neutral)
-    along = arc_length(points)
-    near = np.exp(-along / 30.0)[..., None] * off[:, None]
-    return (moved + near + np.exp(-along / follow_mm)[..., None] * acted[:, None]).astype(np.float32)
+    return _following(np.ascontiguousarray(points, np.float32), moved, off, acted, follow_mm)
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _following(
+    points: np.ndarray, moved: np.ndarray, off: np.ndarray, acted: np.ndarray, follow_mm: float
+) -> np.ndarray:
+    """Strands moved, shifted by off near their roots and by acted as far as follow_mm along points."""
+    out = np.empty(points.shape, np.float32)
+    for i in range(len(points)):
+        along = 0.0
+        for k in range(points.shape[1]):
+            if k > 0:
+                squared = 0.0
+                for q in range(3):
+                    squared += (points[i, k, q] - points[i, k - 1, q]) ** 2
+                along += math.sqrt(squared)
+            near, far = math.exp(-along / ROOTED_MM), math.exp(-along / follow_mm)
+            for q in range(3):
+                out[i, k, q] = moved[i, k, q] + near * off[i, q] + far * acted[i, q]
+    return out
 
 
 def strand_colours(

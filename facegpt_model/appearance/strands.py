@@ -250,21 +250,31 @@ def along_skin(direction: Array, normal: Array) -> Array:
 def _nearest(
     places: np.ndarray, group: np.ndarray, centres: np.ndarray, centre_group: np.ndarray
 ) -> np.ndarray:
+    """(N,) the nearest centre of each place's own group, the first of equals.
+
+    Centres are tried outwards from the place along x, until they are further than the best in x alone.
+    """
+    order = np.argsort(centres[:, 0])
+    across = centres[order, 0]
     out = np.zeros(len(places), np.int64)
+    starts = np.searchsorted(across, places[:, 0])
     for i in range(len(places)):
         best = 1e12
-        for k in range(len(centres)):
-            if centre_group[k] != group[i]:
-                continue
-            dx, dy, dz = (
-                places[i, 0] - centres[k, 0],
-                places[i, 1] - centres[k, 1],
-                places[i, 2] - centres[k, 2],
-            )
-            far = dx * dx + dy * dy + dz * dz
-            if far < best:
-                best = far
-                out[i] = k
+        for way in (-1, 1):
+            at = starts[i] - 1 if way < 0 else starts[i]
+            while 0 <= at < len(order):
+                dx = places[i, 0] - across[at]
+                if dx * dx > best:
+                    break
+                k = order[at]
+                at += way
+                if centre_group[k] != group[i]:
+                    continue
+                dy, dz = places[i, 1] - centres[k, 1], places[i, 2] - centres[k, 2]
+                far = dx * dx + dy * dy + dz * dz
+                if far < best or (far == best and k < out[i]):
+                    best = far
+                    out[i] = k
     return out
 
 

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from facegpt_model.appearance.strand import Strands
 from facegpt_model.rendering.cameras import NEAR_MM
 from facegpt_model.rendering.occlusion import ParallelView
 from facegpt_model.rendering.strand_drawing import cast_shadows, draw_strands
-from facegpt_model.rendering.strand_light import HairLight, light_through, shade_strands
+from facegpt_model.rendering.strand_light import HairLight, light_through
 
 Array = NDArray[np.float32]
 SHADOW_BIAS_MM = 3.0
@@ -36,29 +37,21 @@ class HairInPlace:
         """(V,) share of the sky that hair leaves places on the skin."""
         return 1 - SKIN_SHARE * (1 - self.light.openness(positions))
 
-    def over(self, colour: Array, shown: Array, nearest: Array, focal: float) -> tuple[Array, Array]:
-        """Linear RGB (P, P, 3) and opacity (P, P) of a picture with the hair laid over it.
+    def layer(self, nearest: Array, focal: float) -> Array:
+        """(P, P, 4) premultiplied linear RGB and opacity of the hair that is seen before a head.
 
-        colour, shown: without hair; nearest: (P, P) 1 / depth of the head; focal: pixels.
+        nearest: (P, P) 1 / depth of the head; focal: pixels. Later strands lie over earlier ones.
         """
-        pixels = len(shown)
-        picture = np.concatenate([colour * shown[..., None], shown[..., None]], axis=2)
-        for strands, lit in zip(self.strands, self.lit, strict=True):
-            seen = shade_strands(strands, lit, self.light)
-            depth = np.maximum(-strands.points[..., 2], NEAR_MM)
-            scale = focal / depth
-            screen = np.stack(
-                [
-                    pixels / 2 + strands.points[..., 0] * scale,
-                    pixels / 2 - strands.points[..., 1] * scale,
-                    1 / depth,
-                ],
-                axis=2,
-            ).astype(np.float32)
-            width = strands.width * scale.mean(axis=1)
-            draw_strands(picture, nearest, screen, seen, width, strands.taper)
-        opacity = picture[..., 3]
-        return picture[..., :3] / np.maximum(opacity, 1e-6)[..., None], opacity
+        pixels = len(nearest)
+        drawn = np.zeros((pixels, pixels, 4), np.float32)
+        for strands, lit in zip(reversed(self.strands), reversed(self.lit), strict=True):
+            scale = focal / np.maximum(-strands.points[..., 2], NEAR_MM)
+            screen = np.empty(strands.points.shape, np.float32)
+            screen[..., 0] = pixels / 2 + strands.points[..., 0] * scale
+            screen[..., 1] = pixels / 2 - strands.points[..., 1] * scale
+            screen[..., 2] = scale / focal
+            draw_strands(drawn, nearest, screen, strands.width * scale.mean(axis=1), strands, lit, self.light)
+        return drawn
 
 
 def hair_in_place(
@@ -88,14 +81,18 @@ def hair_in_place(
     return HairInPlace(placed, light, lit)
 
 
-def _lit(points: Array, shadow: Array) -> Array:
+@njit(cache=True, nogil=True)
+def _lit(points: np.ndarray, shadow: np.ndarray) -> np.ndarray:
     """(N,) share of the key lamp that the head leaves, softened over a few texels."""
-    size = len(shadow)
+    last = len(shadow) - 1
     lit = np.zeros(len(points), np.float32)
-    for dx, dy in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)):
-        column = np.clip((points[:, 0] + dx * SHADOW_SOFT_TEXELS).astype(np.int64), 0, size - 1)
-        row = np.clip((points[:, 1] + dy * SHADOW_SOFT_TEXELS).astype(np.int64), 0, size - 1)
-        lit += (shadow[row, column] - points[:, 2] <= SHADOW_BIAS_MM) / 5
+    for i in range(len(points)):
+        for n in range(5):
+            dx = SHADOW_SOFT_TEXELS * (n == 1) - SHADOW_SOFT_TEXELS * (n == 2)
+            dy = SHADOW_SOFT_TEXELS * (n == 3) - SHADOW_SOFT_TEXELS * (n == 4)
+            column, row = min(max(int(points[i, 0] + dx), 0), last), min(max(int(points[i, 1] + dy), 0), last)
+            if shadow[row, column] - points[i, 2] <= SHADOW_BIAS_MM:
+                lit[i] += 0.2
     return lit
 
 

@@ -38,12 +38,23 @@ class ParallelView:
 
 def parallel_view(vertices: Array, direction: NDArray[np.float64], size: int) -> ParallelView:
     """The view that holds all vertices, looking against `direction`, which points at the light."""
+    return _looking(*_ball(vertices), direction, size)
+
+
+def _ball(vertices: Array) -> tuple[NDArray[np.float64], float]:
+    """Centre and radius, a little too large, of a ball around vertices (V, 3)."""
+    places = np.ascontiguousarray(vertices.T, np.float64)  # rows reduce ten times faster than columns
+    centre = (places.max(axis=1) + places.min(axis=1)) / 2
+    return centre, float(np.sqrt(((places - centre[:, None]) ** 2).sum(axis=0).max())) * 1.02
+
+
+def _looking(
+    centre: NDArray[np.float64], radius: float, direction: NDArray[np.float64], size: int
+) -> ParallelView:
     towards = direction / np.linalg.norm(direction)
     helper = np.array([0.0, 1.0, 0.0]) if abs(towards[1]) < 0.95 else np.array([1.0, 0.0, 0.0])
     right = np.cross(helper, towards)
     right /= np.linalg.norm(right)
-    centre = (vertices.max(axis=0) + vertices.min(axis=0)).astype(np.float64) / 2
-    radius = float(np.linalg.norm(vertices - centre, axis=1).max()) * 1.02
     return ParallelView(np.stack([right, np.cross(towards, right), towards]), centre, radius, size)
 
 
@@ -55,8 +66,9 @@ def shadow_map(vertices: NDArray[np.floating], triangles: NDArray[np.int64], vie
 def ambient_occlusion(vertices: Array, normals: Array, triangles: NDArray[np.int64]) -> Array:
     """(V,) cosine-weighted share, in [0, 1], of the surroundings each vertex can see."""
     open_sky, total = np.zeros(len(vertices)), np.zeros(len(vertices))
+    ball = _ball(vertices)
     for direction in even_directions(DIRECTIONS):
-        view = parallel_view(vertices, direction, MAP_SIZE)
+        view = _looking(*ball, direction, MAP_SIZE)
         points = view.points(vertices)
         nearest = rasterise(points, triangles, MAP_SIZE, MAP_SIZE)[1]
         column, row = np.clip(points[:, :2].astype(np.int64), 0, MAP_SIZE - 1).T

@@ -6,17 +6,20 @@ bust has no cut. Frame of the lamps: x right, y up, z towards the viewer, camera
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
-from facegpt_model.mesh import NamedMesh, srgb
+from facegpt_model.mesh import NamedMesh
 from facegpt_model.rendering.cameras import NEAR_MM, portrait_view, rotation_matrix
+from facegpt_model.rendering.developing import developed
 from facegpt_model.rendering.hair_pass import hair_in_place
 from facegpt_model.rendering.occlusion import ParallelView, parallel_view, shadow_map
-from facegpt_model.rendering.scattering import scatter
+from facegpt_model.rendering.scattering import scatter_in_skin
 from facegpt_model.rendering.skin_shading import KEY, shade
 from facegpt_model.rendering.surface import SKIN, Surface
 from facegpt_model.rendering.visibility import rasterise
@@ -30,7 +33,8 @@ GRAIN_SIZE = 256
 EXPOSURE, MIDDLE_SKIN = 1.08, 0.28  # brightness factor, and the skin's albedo for which it holds
 BUST_MM, BUST_FADE = (122.0, 163.0), 0.78  # half axes of the ellipse the bust ends on; start of its fading
 HAIR_FADE_MM = (118.0, 163.0)  # below the middle: where long hair starts to fade, and is gone
-SHOULDER = 0.55  # linear brightness above which highlights are compressed
+OPAQUE = 0.999  # hair that hides what is under it
+SPARSE = 4  # samples along a side, of which one is shaded wherever there is a face
 
 
 def draw_portrait(
@@ -65,6 +69,9 @@ def draw_portrait(
     occlusion = (
         surface.occlusion if hair is None else surface.occlusion * hair.on_skin(positions + 3 * normals)
     )
+    layer = np.zeros((0, 0, 4), np.float32) if hair is None else hair.layer(nearest, focal)
+    shown = _vignette(pixels, BUST_MM[0] * focal / DISTANCE_MM, BUST_MM[1] * focal / DISTANCE_MM)
+    ids = _worth_shading(ids, shown, layer)
     eyes = np.hstack([surface.eyes[:, :3] @ rotation.T + translation, surface.eyes[:, 3:] @ rotation.T])
     diffuse, albedo, specular = (np.zeros((pixels, pixels, 3), np.float32) for _ in range(3))
     shade(
@@ -95,31 +102,17 @@ def draw_portrait(
     )
     hit = ids >= 0
     skin = hit & (surface.material[ids] == SKIN)
-    depth_map = np.where(hit, 1 / np.maximum(nearest, 1e-9), 0).astype(np.float32)
-    scale = focal / float(np.median(depth_map[hit])) if hit.any() else 1.0
-    spread = scatter(scatter(diffuse, depth_map, skin, scale, True), depth_map, skin, scale, False)
-    light = np.where(skin[..., None], 0.35 * diffuse + 0.65 * spread, diffuse)
-    colour, exposure = np.zeros_like(albedo), _exposure(albedo[skin])
-    colour[hit] = albedo[hit] * light[hit] + specular[hit]
-    shown = (hit * _vignette(pixels, focal)).astype(np.float32)
+    near = nearest[::SPARSE, ::SPARSE][hit[::SPARSE, ::SPARSE]]
+    scatter_in_skin(diffuse, nearest, skin, samples, focal * float(np.median(near)) if len(near) else 1.0)
+    exposure = _exposure(albedo[::SPARSE, ::SPARSE][skin[::SPARSE, ::SPARSE]])
+    colour = np.multiply(albedo, diffuse, out=albedo)
+    colour += specular
+    shown *= hit
     for mesh in panes:
         place = mesh.vertices @ rotation.T + translation
         on_screen, turned = _on_screen(place, focal, pixels), mesh.normals @ rotation.T
         lay_over(mesh, on_screen, place, turned, nearest, colour, shown)
-    if hair is not None:
-        colour, shown = hair.over(colour, shown, nearest, focal)
-        shown = shown * _hair_fade(pixels, focal)
-    seen = shown > 0
-    colour[seen] = tone(colour[seen] * exposure)
-    cover = shown[..., None]
-    blocks = (
-        np.concatenate([colour * cover, cover], axis=2)
-        .reshape(size, samples, size, samples, 4)
-        .mean(axis=(1, 3))
-    )
-    alpha = blocks[..., 3:]
-    rgba = np.concatenate([blocks[..., :3] / np.maximum(alpha, 1e-6), alpha], axis=2)
-    return np.round(np.clip(rgba, 0, 1) * 255).astype(np.uint8)
+    return developed(colour, shown, layer, _hair_fade(pixels, focal), exposure, samples)
 
 
 def _on_screen(positions: NDArray[np.float64], focal: float, pixels: int) -> NDArray[np.float64]:
@@ -146,20 +139,40 @@ def _shadows(
     return nearness
 
 
-def _vignette(pixels: int, focal: float) -> Array:
-    """(P, P) opacity that lets the bust fade out below, along an ellipse about the skull."""
-    axis = (np.arange(pixels) + 0.5 - pixels / 2) * (DISTANCE_MM / focal)
-    reach = np.hypot(axis[None, :] / BUST_MM[0], np.maximum(axis[:, None], 0) / BUST_MM[1])
-    outside = np.clip((reach - BUST_FADE) / (1 - BUST_FADE), 0, 1)
-    fade = 1 - outside * outside * (3 - 2 * outside)
-    return np.where(axis[:, None] > 0, fade, 1).astype(np.float32)
+@njit(cache=True, nogil=True, fastmath=True)
+def _vignette(pixels: int, across: float, down: float) -> np.ndarray:
+    """(P, P) opacity that lets the bust fade out below, along an ellipse with these half axes in pixels."""
+    out = np.ones((pixels, pixels), np.float32)
+    for row in range(pixels // 2, pixels):
+        for column in range(pixels):
+            x, y = (column + 0.5 - pixels / 2) / across, (row + 0.5 - pixels / 2) / down
+            outside = (math.sqrt(x * x + y * y) - BUST_FADE) / (1.0 - BUST_FADE)
+            outside = min(max(outside, 0.0), 1.0)
+            out[row, column] = 1.0 - outside * outside * (3.0 - 2.0 * outside)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _worth_shading(ids: np.ndarray, shown: np.ndarray, hair: np.ndarray) -> np.ndarray:
+    """The triangles in ids (P, P) without those under dense hair or faded out, but for a sparse grid.
+
+    The grid is what exposure is judged by, so that it does not depend on the haircut.
+    """
+    out = ids.copy()
+    for row in range(len(ids)):
+        for column in range(len(ids)):
+            if row % SPARSE == 0 and column % SPARSE == 0:
+                continue
+            if shown[row, column] <= 0.0 or (len(hair) > 0 and hair[row, column, 3] >= OPAQUE):
+                out[row, column] = -1
+    return out
 
 
 def _hair_fade(pixels: int, focal: float) -> Array:
-    """(P, 1) opacity that lets long hair fade out towards the picture's lower edge."""
+    """(P,) opacity that lets long hair fade out towards the picture's lower edge."""
     below = (np.arange(pixels) + 0.5 - pixels / 2) * (DISTANCE_MM / focal)
     outside = np.clip((below - HAIR_FADE_MM[0]) / (HAIR_FADE_MM[1] - HAIR_FADE_MM[0]), 0, 1)
-    return (1 - outside * outside * (3 - 2 * outside)).astype(np.float32)[:, None]
+    return (1 - outside * outside * (3 - 2 * outside)).astype(np.float32)
 
 
 def _exposure(skin: Array) -> float:
@@ -168,13 +181,6 @@ def _exposure(skin: Array) -> float:
         return EXPOSURE
     brightness = float(np.median(skin @ np.array([0.2126, 0.7152, 0.0722], np.float32)))
     return EXPOSURE * float(np.clip((MIDDLE_SKIN / max(brightness, 1e-3)) ** 0.16, 0.85, 1.25))
-
-
-def tone(linear: NDArray[np.floating]) -> NDArray[np.floating]:
-    """sRGB in [0, 1] of linear brightness: unchanged to SHOULDER, then a smooth roll-off to white."""
-    room = 1 - SHOULDER
-    rolled = SHOULDER + room * (1 - np.exp(-(linear - SHOULDER) / room))
-    return srgb(np.where(linear > SHOULDER, rolled, linear))
 
 
 @lru_cache(maxsize=1)

@@ -59,10 +59,11 @@ def _noise(x: int, y: int) -> float:
 def _texel(image: np.ndarray, u: float, v: float, out: np.ndarray) -> None:
     """Bilinear lookup that repeats beyond [0, 1]; v runs up."""
     height, width, channels = image.shape
-    x, y = u * width - 0.5, (1.0 - v) * height - 0.5
+    x, y = (u - math.floor(u)) * width - 0.5, (math.ceil(v) - v) * height - 0.5
     left, top = math.floor(x), math.floor(y)
     s, t = x - left, y - top
-    x0, x1, y0, y1 = left % width, (left + 1) % width, top % height, (top + 1) % height
+    x0, y0 = left if left >= 0 else width - 1, top if top >= 0 else height - 1
+    x1, y1 = left + 1 if left + 1 < width else 0, top + 1 if top + 1 < height else 0
     for k in range(channels):
         out[k] = (image[y0, x0, k] * (1 - s) + image[y0, x1, k] * s) * (1 - t)
         out[k] += (image[y1, x0, k] * (1 - s) + image[y1, x1, k] * s) * t
@@ -336,7 +337,7 @@ def shade(
             cosine, sine = math.cos(turn), math.sin(turn)
             ndl = nx * KEY[0] + ny * KEY[1] + nz * KEY[2]
             lit = 0.0
-            if ndl > -0.3:
+            if ndl > (-0.3 if kind >= EYE else -0.15):  # no light wraps further than WRAP
                 lit = _lit(shadow, lx, ly, lz + 2.0 * (1.0 - abs(ndl)), shadow_mm, cosine, sine)
             open_near = _openness(nearest, column, row, focal, nx, ny, nz, cosine, sine)
             if kind >= EYE:  # lids and lashes shade the ball from close by

@@ -12,6 +12,7 @@ from facegpt_model.appearance.hair import scalp_strands
 from facegpt_model.appearance.head_space import CELL_MM, head_space, trilinear
 from facegpt_model.appearance.on_head import worn_strands
 from facegpt_model.appearance.parameters import Appearance, FacialHair, Hair
+from facegpt_model.appearance.strands import locks_of
 from facegpt_model.appearance.worn import worn_meshes
 from facegpt_model.face import FaceCode
 from facegpt_model.mesh import NamedMesh
@@ -219,3 +220,15 @@ def test_a_remembered_haircut_is_the_one_that_would_grow_again(head: OpenHead) -
     for number in range(hair_room._KEPT + 2):
         worn_strands(model, replace(code, appearance=Appearance(Hair(length=0.05 + 0.01 * number)).row()))
     assert len(hair_room._HAIRCUTS[model]) == hair_room._KEPT
+
+
+def test_every_strand_joins_the_nearest_lock_of_its_own_group() -> None:
+    random = np.random.default_rng(3)
+    places = random.normal(0, 60, (400, 3)).astype(np.float32)
+    group = random.integers(0, 3, 400)
+    lock = locks_of(places, group, 30, random)
+    chosen = np.unique(lock)
+    assert (group[lock] == group).all() and (lock[chosen] == chosen).all()
+    apart = np.linalg.norm(places[:, None] - places[chosen], axis=2)
+    apart[group[:, None] != group[chosen]] = np.inf
+    np.testing.assert_allclose(np.linalg.norm(places - places[lock], axis=1), apart.min(axis=1), rtol=1e-5)

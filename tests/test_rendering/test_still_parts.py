@@ -7,9 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from facegpt_model.appearance.strand import Strands
+from facegpt_model.rendering.developing import SHOULDER, developed, tone
+from facegpt_model.rendering.hair_pass import HairInPlace
 from facegpt_model.rendering.occlusion import ambient_occlusion, even_directions, parallel_view, shadow_map
-from facegpt_model.rendering.portrait import SHOULDER, draw_portrait, tone
-from facegpt_model.rendering.scattering import scatter
+from facegpt_model.rendering.portrait import draw_portrait
+from facegpt_model.rendering.scattering import scatter, scatter_in_skin
+from facegpt_model.rendering.strand_light import light_through
 from facegpt_model.rendering.subdivision import fine_attributes, fine_corners, subdivide
 from facegpt_model.rendering.surface import Surface
 from facegpt_model.rendering.topology import mean_edge_length, topology_of, vertex_normals
@@ -125,6 +129,69 @@ def test_scatter_keeps_even_light_and_carries_red_furthest_but_not_across_layers
     assert scatter(edge, depth, skin, 2.0, True)[4, 39].max() < 1.01
     skin[4, 18] = False
     np.testing.assert_array_equal(scatter(edge, depth, skin, 2.0, True)[4, 18], edge[4, 18])
+
+
+def test_light_of_samples_spreads_within_the_skin_only_and_keeps_its_sum() -> None:
+    random = np.random.default_rng(0)
+    light = random.random((40, 40, 3)).astype(np.float32)
+    nearest = np.full((40, 40), 1 / 1000, np.float32)
+    nearest[:, 30:] = 1 / 1100
+    skin = np.ones((40, 40), bool)
+    skin[:, :10] = False
+    spread = light.copy()
+    scatter_in_skin(spread, nearest, skin, 2, 4.0)
+    np.testing.assert_array_equal(spread[:, :10], light[:, :10])
+    inside = np.s_[4:36, 14:28]
+    assert spread[inside].std() < 0.5 * light[inside].std()
+    assert spread[inside].mean() == pytest.approx(light[inside].mean(), abs=0.02)
+    bright = np.repeat(np.where(nearest < 1 / 1050, 5.0, 0.5)[..., None], 3, axis=2).astype(np.float32)
+    kept = bright.copy()
+    scatter_in_skin(kept, nearest, skin, 2, 4.0)
+    np.testing.assert_allclose(kept, bright, atol=1e-3)
+
+
+def test_a_picture_is_developed_as_written_down_slowly() -> None:
+    random = np.random.default_rng(1)
+    colour, shown = random.random((6, 6, 3)).astype(np.float32), random.random((6, 6)).astype(np.float32)
+    over = random.random((6, 6)).astype(np.float32)
+    hair = np.concatenate([0.3 * over[..., None] * random.random((6, 6, 3)), over[..., None]], axis=2)
+    fade = np.linspace(1, 0.2, 6).astype(np.float32)
+    found = developed(colour, shown, hair.astype(np.float32), fade, 1.3, 2)
+    cover = over + (1 - over) * shown
+    light = (hair[..., :3] + ((1 - over) * shown)[..., None] * colour) / cover[..., None]
+    cover = cover * fade[:, None]
+    toned = np.concatenate([tone(1.3 * light) * cover[..., None], cover[..., None]], axis=2)
+    mean = toned.reshape(3, 2, 3, 2, 4).mean(axis=(1, 3))
+    expected = np.concatenate([mean[..., :3] / mean[..., 3:], mean[..., 3:]], axis=2) * 255
+    assert np.abs(found - expected).max() < 0.52
+    bare = developed(colour, np.zeros((6, 6), np.float32), np.zeros((0, 0, 4), np.float32), fade, 1.3, 2)
+    assert bare.max() == 0
+
+
+def test_near_hair_hides_far_hair_and_the_head_hides_both() -> None:
+    count = 60
+    points = np.zeros((2 * count, 5, 3), np.float32)
+    points[..., 0] = np.linspace(-20, 20, 5)
+    points[..., 1] = np.tile(np.linspace(-3, 3, count), 2)[:, None]
+    points[:count, :, 2], points[count:, :, 2] = -900, -1000
+    colour = np.repeat(np.array([[0.6, 0.05, 0.05], [0.05, 0.05, 0.6]], np.float32), count, axis=0)
+    hair = Strands(
+        points=points,
+        colour=colour,
+        width=np.full(2 * count, 1.0, np.float32),
+        normal=np.tile(np.array([[0, 0, 1]], np.float32), (2 * count, 1)),
+        lock=np.arange(2 * count),
+        triangle=np.zeros(2 * count, np.int64),
+        weights=np.zeros((2 * count, 3), np.float32),
+        follow_mm=1.0,
+    )
+    place = HairInPlace([hair], light_through(points, hair.width), [np.ones((2 * count, 5), np.float32)])
+    free = place.layer(np.zeros((64, 64), np.float32), 900.0)
+    assert free[32, 32, 3] > 0.97 and free[32, 32, 0] > 3 * free[32, 32, 2] > 0
+    assert free[2, 32].max() == 0
+    between = place.layer(np.full((64, 64), 1 / 950, np.float32), 900.0)
+    np.testing.assert_allclose(between[32, 32], free[32, 32], atol=0.02)
+    assert place.layer(np.full((64, 64), 1 / 800, np.float32), 900.0).max() == 0
 
 
 def test_the_tone_curve_rises_smoothly_and_leaves_the_middle_alone() -> None:
