@@ -18,7 +18,7 @@ from facegpt_model.rendering.base import Rendering, Visibility
 from facegpt_model.rendering.cameras import NEAR_MM, project_camera_points, rotation_matrix, to_camera
 from facegpt_model.rendering.compiled import outlines, pixels
 from facegpt_model.rendering.materials import Gloss, Texture
-from facegpt_model.rendering.shading import shade_visible
+from facegpt_model.rendering.shading import Places, shade_places, shade_visible
 from facegpt_model.rendering.silhouette import antialias
 from facegpt_model.rendering.topology import (
     mean_edge_length,
@@ -70,9 +70,11 @@ def render(
     normals = (vertex_normals if compiled else vertex_normals_in_torch)(vertices, triangles)
     plain, light = plain.to(vertices).expand(batch, -1, -1), view.light.to(vertices)
     shade = pixels.shade_visible if compiled else shade_visible
-    shaded = shade(screen, shading_frame(normals, view), plain, light, triangles, ids)
+    turned = shading_frame(normals, view)
+    shaded = shade(screen, turned, plain, light, triangles, ids)
     rgba = shaded.rgba
-    if texture is not None or gloss is not None:
+    plainly = texture is None and gloss is None
+    if not plainly:
         colour, hit = rgba[..., :3], rgba[..., 3:]
         if texture is not None:
             colour = colour * texture.at(ids, shaded.weights)
@@ -84,7 +86,11 @@ def render(
         pixel_mm = screen[..., 2].detach().mean(dim=1).clamp_min(NEAR_MM) / view.focal.detach().to(screen)
         detail_mm = mean_edge_length(vertices, triangles) + pixel_mm
         blend = outlines.antialias if compiled else antialias
-        rgba = blend(rgba, screen, surface, triangles, detail_mm)
+
+        def colour_of(places: Places) -> Tensor:
+            return shade_places(screen, turned, plain, light, triangles, places)
+
+        rgba = blend(rgba, screen, surface, ids, triangles, detail_mm, colour_of if plainly else None)
     mask = rgba[..., 3:].permute(0, 3, 1, 2)
     image = rgba[..., :3].permute(0, 3, 1, 2)
     if background is not None:

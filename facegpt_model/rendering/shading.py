@@ -16,6 +16,8 @@ from torch import Tensor
 from facegpt_model.rendering.lighting import sh_basis
 from facegpt_model.rendering.topology import unit
 
+NO_AREA = 1e-9  # twice the screen area in square pixels below which a triangle is a line
+
 
 class Shaded(NamedTuple):
     """Per pixel, 0 where nothing was hit; differentiable.
@@ -46,6 +48,15 @@ class _Hits:
     counts: list[int]
 
 
+class Places(NamedTuple):
+    """n places on the screen: the picture each is in, a triangle it belongs to, pixel x and y."""
+
+    picture: Tensor
+    triangle: Tensor
+    x: Tensor
+    y: Tensor
+
+
 def shade_visible(
     screen: Tensor, normals: Tensor, colours: Tensor, light: Tensor, triangles: Tensor, ids: Tensor
 ) -> Shaded:
@@ -71,6 +82,32 @@ def shade_visible(
 
     rgba = torch.cat([shaded, torch.ones_like(shaded[:, :1])], dim=1)
     return Shaded(picture(rgba), picture(depth), picture(normal), picture(hits.weights))
+
+
+def shade_places(
+    screen: Tensor, normals: Tensor, colours: Tensor, light: Tensor, triangles: Tensor, places: Places
+) -> Tensor:
+    """(n, 4) linear RGB, and 1, of the points of triangles that are nearest to places on the screen.
+
+    A place beside its triangle is moved to it by cutting off negative barycentrics. Arguments and
+    gradients as in shade_visible.
+    """
+    corners = triangles[places.triangle] + (places.picture * screen.shape[1])[:, None]
+
+    def of_corners(values: Tensor) -> Tensor:
+        return values.reshape(-1, 3).index_select(0, corners.reshape(-1)).view(-1, 3, 3)
+
+    points = of_corners(screen)
+    x, y = points[..., 0] - places.x[:, None], points[..., 1] - places.y[:, None]
+    weights = x.roll(-1, 1) * y.roll(-2, 1) - x.roll(-2, 1) * y.roll(-1, 1)
+    total = weights.sum(dim=1, keepdim=True)
+    flat = total.abs() < NO_AREA
+    weights = torch.where(flat, 1.0, weights / torch.where(flat, 1.0, total)).clamp_min(-0.5) / points[..., 2]
+    weights = (weights / weights.sum(dim=1, keepdim=True))[..., None]
+    basis = sh_basis(unit((weights * of_corners(normals)).sum(dim=1)))
+    lamps = light.index_select(0, places.picture)
+    lit = (weights * of_corners(colours)).sum(dim=1) * (basis[:, None] @ lamps)[:, 0]
+    return torch.cat([lit, torch.ones_like(lit[:, :1])], dim=1)
 
 
 def _hits(screen: Tensor, triangles: Tensor, ids: Tensor) -> _Hits:

@@ -62,8 +62,8 @@ def _texel(image: np.ndarray, u: float, v: float, out: np.ndarray) -> None:
     x, y = (u - math.floor(u)) * width - 0.5, (math.ceil(v) - v) * height - 0.5
     left, top = math.floor(x), math.floor(y)
     s, t = x - left, y - top
-    x0, y0 = left if left >= 0 else width - 1, top if top >= 0 else height - 1
-    x1, y1 = left + 1 if left + 1 < width else 0, top + 1 if top + 1 < height else 0
+    x0, x1 = left if left >= 0 else width - 1, left + 1 if left + 1 < width else 0
+    y0, y1 = top if top >= 0 else height - 1, top + 1 if top + 1 < height else 0
     for k in range(channels):
         out[k] = (image[y0, x0, k] * (1 - s) + image[y0, x1, k] * s) * (1 - t)
         out[k] += (image[y1, x0, k] * (1 - s) + image[y1, x1, k] * s) * t
@@ -226,8 +226,7 @@ def shade(
     """
     height, width = ids.shape
     textured = texture.shape[0] > 0
-    skin_colour = np.ones(4)  # and gloss
-    pore, blotch, one = np.zeros(4), np.zeros(4), np.zeros(4)
+    skin_colour, pore, blotch, one = np.ones(4), np.zeros(4), np.zeros(4), np.zeros(4)  # and gloss
     w, place, way, rise = np.zeros(3), np.zeros(3), np.zeros(3), np.zeros(3)
     for row in range(height):
         for column in range(width):
