@@ -14,9 +14,11 @@ from ui import (
     commands_chat,
     commands_data,
     commands_faces,
+    commands_mcp,
     commands_sheets,
     commands_system,
     commands_threads,
+    commands_workflows,
 )
 from ui.errors import OneSentenceErrors
 from ui.startup import prepare
@@ -49,6 +51,8 @@ for room in (
     commands_threads,
     commands_sheets,
     commands_data,
+    commands_workflows,
+    commands_mcp,
     commands_system,
 ):
     room.register(app)

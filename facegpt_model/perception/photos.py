@@ -13,6 +13,7 @@ from torch import Tensor
 
 MIN_SIDE = 64  # pixels; below this no face can be read
 MAX_PIXELS = 50_000_000
+MAX_BYTES = 30_000_000  # of a file; the pixels of a well-packed one are counted before they are unpacked
 
 
 class PhotoError(ValueError):
@@ -24,13 +25,15 @@ def load_photo(path: Path | str) -> Image.Image:
 
     Its `info` tells where it came from: file_name, and file_sha256 of the file's bytes.
     Raises PhotoError with one sentence when the file is missing, is not a picture, is cut
-    short, or has a side under 64 pixels or more than 50 million pixels.
+    short, larger than 30 MB, or has a side under 64 pixels or more than 50 million pixels.
     """
     path = Path(path)
     if not path.is_file():
         raise PhotoError(
             f"there is no file {path}; give the path of a picture with a face, such as a JPEG or PNG"
         )
+    if path.stat().st_size > MAX_BYTES:
+        raise PhotoError(f"{path.name} is larger than {MAX_BYTES // 10**6} MB; make it smaller")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         try:
