@@ -112,7 +112,7 @@ def evaluate(
         Path | None, typer.Option(help="folder of a checkpoint, default the shipped one")
     ] = None,
     strangers: Annotated[
-        str, typer.Option(help="geometry: whose people are photographed, ict or openhead")
+        str, typer.Option(help="geometry: whose people are photographed: ict, mixed or openhead")
     ] = "ict",
     quality: Annotated[
         list[str] | None,

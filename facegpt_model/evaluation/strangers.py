@@ -1,9 +1,11 @@
 """Pictures of people whose true shape is known: strangers to the fit, drawn by a seed.
 
-Two kinds. "ict": people of ICT-FaceKit, whose shapes come from scans of a light stage; a
-model the fit does not use, in one colour of skin. "openhead": people of our own model with
-their colours, the friendlier case. Each stranger has a tone, a light, a pose of up to 25
-degrees of yaw, a small smile or open jaw, and a picture of 256 to 512 pixels.
+Three kinds. "ict": people of ICT-FaceKit, whose shapes come from scans of a light stage; a
+model the fit does not use, in one colour of skin. "mixed": the same with openhead's identity
+carried onto it (mixed_head.py), for a sample of ICT's files holds few shapes. "openhead":
+people of our own model with their colours, the friendlier case. Each stranger has a tone, a
+light, a pose of up to 25 degrees of yaw, a small smile or open jaw, and a picture of 256 to
+512 pixels.
 
     python -m facegpt_model.evaluation.strangers ict --count 50 --out FOLDER
 
@@ -17,6 +19,7 @@ import argparse
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +28,7 @@ from PIL import Image
 from torch import Tensor
 
 from facegpt_model.evaluation.agreement import TruePeople
+from facegpt_model.evaluation.mixed_head import mixed_head
 from facegpt_model.evaluation.surfaces import Surface
 from facegpt_model.face import FaceCode, View
 from facegpt_model.fitting.transfer import open_skin
@@ -40,7 +44,7 @@ from facegpt_model.rendering.lighting import ambient_light, directional_light
 
 log = logging.getLogger(__name__)
 
-KINDS = {"ict": "ict-face@1", "openhead": "openhead@2"}
+KINDS = {"ict": "ict-face@1", "openhead": "openhead@2", "mixed": "ict-mixed@1"}
 TONES = (  # linear RGB of skin, light to dark
     (0.62, 0.41, 0.32),
     (0.52, 0.31, 0.22),
@@ -90,7 +94,7 @@ def strangers(
     """
     if kind not in KINDS:
         raise UnknownKind(f"no strangers called {kind!r}; known: {', '.join(KINDS)}")
-    model = load(KINDS[kind])
+    model = _mixed() if kind == "mixed" else load(KINDS[kind])
     codes, views, pictures = [], [], []
     for index in range(count):
         rng = np.random.default_rng([seed, index, list(KINDS).index(kind)])
@@ -125,6 +129,14 @@ def true_surfaces(model: MorphableModel, code: FaceCode) -> tuple[list[Surface],
         for face, points in zip(vertices.numpy(), landmarks, strict=True)
     ]
     return surfaces, inner[used]
+
+
+@lru_cache(maxsize=1)
+def _mixed() -> LinearHead:
+    body, giver = load("ict"), load()
+    if not isinstance(body, LinearHead) or not isinstance(giver, OpenHead):
+        raise TypeError("mixed people have the surface of ict-face@1 and the identity of openhead@2")
+    return mixed_head(body, giver, KINDS["mixed"])
 
 
 def _person(model: MorphableModel, rng: np.random.Generator) -> FaceCode:

@@ -17,6 +17,8 @@ from facegpt_model.evaluation import recovery
 from facegpt_model.evaluation.methods import QUALITIES, UnknownQuality, head
 from facegpt_model.evaluation.strangers import SIZES, Strangers, UnknownKind, strangers
 from facegpt_model.face import FaceEstimate
+from facegpt_model.morphable.base import load
+from facegpt_model.morphable.linear_head import LinearHead
 from facegpt_model.perception.analyse import NoFace
 from ui.cli import app
 
@@ -54,12 +56,14 @@ def strangers_without_expression(people: Strangers) -> Strangers:
     return replace(people, surfaces=surfaces, face=face)
 
 
-def test_ict_people_are_of_one_colour_of_skin(
-    ict_sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def ict_installed(ict_sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "ict").symlink_to(ict_sample, target_is_directory=True)
     monkeypatch.setenv("FACEGPT_HOME", str(tmp_path))
+
+
+def test_ict_people_have_their_own_topology_and_differ(ict_installed: None) -> None:
     people = strangers("ict", 2)
     assert people.codes.basis == "ict-face@1" and people.codes.identity.shape == (2, 3)
     assert not np.array_equal(people.surfaces[0].vertices, people.surfaces[1].vertices)
@@ -67,6 +71,22 @@ def test_ict_people_are_of_one_colour_of_skin(
     tip = truth.reference.landmarks[30]
     assert np.linalg.norm(truth.places - tip, axis=1).min() < 8
     assert np.linalg.norm(truth.places - tip, axis=1).max() < 150
+
+
+def test_mixed_people_have_openheads_shapes_on_icts_mean_face(ict_installed: None) -> None:
+    body, giver = load("ict"), head()
+    people = strangers("mixed", 2)
+    mixed = people.model
+    assert isinstance(body, LinearHead) and isinstance(mixed, LinearHead)
+    own = len(body.identity_basis)
+    assert torch.equal(mixed.mean, body.mean) and len(mixed.identity_basis) == own + giver.layout.identity
+    ball = mixed.triangles[mixed.part == mixed.part_names.index("left_eye")].unique()
+    assert float(mixed.identity_basis[own:, ball].std(dim=1).max()) < 1e-5
+    moved = mixed.mean + 2 * mixed.identity_basis[own]  # the first component, by landmarks of both
+    theirs = giver.landmarks68(2 * giver.identity_basis[None, 0])[0, 17:]
+    ours = mixed.landmarks68((moved - mixed.mean)[None])[0, 17:]
+    assert float(torch.nn.functional.cosine_similarity(ours.flatten(), theirs.flatten(), dim=0)) > 0.9
+    assert people.codes.basis == "ict-mixed@1" and people.codes.identity.shape[1] == own + 150
 
 
 def test_the_judge_gives_the_true_codes_full_marks_and_the_mean_none(people: Strangers) -> None:
@@ -108,7 +128,7 @@ def test_the_command_always_prints_the_rows_that_give_figures_their_worth(
 
 
 def test_unknown_names_are_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UnknownKind, match="known: ict, openhead"):
+    with pytest.raises(UnknownKind, match="known: ict, openhead, mixed"):
         strangers("martian", 2)
     with pytest.raises(UnknownQuality, match="known: default"):
         recovery.recover("openhead", 2, ["excellent"])
