@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -17,18 +18,24 @@ from PIL import Image
 from pydantic import BaseModel, Field
 
 from facegpt_model.face import FaceCode
+from facegpt_model.fitting.photo import fit_photo
+from facegpt_model.perception.analyse import NoFace
 from facegpt_model.rendering.still import contact_sheet
 from facegpt_model.semantics.axes import phrase_table
 from facegpt_model.semantics.words import Statement, parse
+from facegpt_model.serving.backend import Backend
 from facegpt_model.vlm.tokens import FACE
 from tools.errors import ToolError
+from tools.imagine import checked_text
 from tools.outcome import Outcome
+from tools.reconstruct import checked_photo
 from tools.store.differences import differences, in_words
 from tools.store.estimates import age_reader
 from tools.store.face_store import EVERYBODY, FaceStore, Hit
 from tools.store.filters import FaceFilter
 from tools.store.thumbnails import thumbnail
 from tools.studio import Studio
+from tools.unsaid import with_hair
 from tools.workspace import Workspace
 from tools.writing import write_through
 
@@ -133,6 +140,23 @@ def bring(request: BringRequest, workspace: Workspace, store: FaceStore) -> Outc
     face = workspace.add(stored.estimate(), made_by=made_by, speculative=stored.facts.speculative)
     text = f"{face.handle} from the gallery, {stored.facts.words()}"
     return Outcome(text, (face.handle,), workspace.files(face.handle))
+
+
+def question_of_text(text: str, studio: Studio, backend: Backend) -> Question:
+    """What words ask for: the face the model imagines of them, and what it understood they said."""
+    reply = backend.imagine(checked_text(text))
+    if not reply.faces:
+        raise ToolError("the model made no face of this text; describe what the face looks like")
+    dressed, _ = with_hair(reply.faces[-1], reply.text, studio.head.layout)
+    return Question(dressed.code, said=parse(reply.text.replace(FACE, "").strip()))
+
+
+def question_of_photo(path: Path, on_progress: Report | None = None) -> Question:
+    """What a photo asks for: the shape fitted to it. ToolError if it is no photo or shows no face."""
+    try:
+        return Question(fit_photo(checked_photo(path), on_progress, path.name).estimate.code)
+    except NoFace as error:
+        raise ToolError(str(error)) from error
 
 
 def search(store: FaceStore, studio: Studio, question: Question) -> list[Found]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -71,7 +72,7 @@ def serve(folder: Path, host: str, port: int, started: Callable[[str], None]) ->
     """Let several processes share a folder by Chroma's server, until it is stopped; its exit code.
 
     started: told the address. Raises ToolError if another process has the folder. The server
-    has no passwords: whoever reaches the address can read and delete.
+    has no passwords: whoever reaches the address can read and delete. Main thread only.
     """
     folder = ensure_folder(Path(folder))
     lock = OwnerLock(folder)
@@ -81,11 +82,15 @@ def serve(folder: Path, host: str, port: int, started: Callable[[str], None]) ->
         command += ["--host", host, "--port", str(port)]
         child = subprocess.Popen(command, env={**os.environ, "ANONYMIZED_TELEMETRY": "False"})
         started(f"http://{host}:{port}")
+        before = signal.signal(
+            signal.SIGTERM, signal.default_int_handler
+        )  # stopped either way, end the server
         try:
             return child.wait()
         except KeyboardInterrupt:
             return 0
         finally:
+            signal.signal(signal.SIGTERM, before)
             child.terminate()
             child.wait()
     finally:
