@@ -46,7 +46,7 @@ from facegpt_model.serving.backend import Backend
 from tools.errors import ToolError
 from tools.imagine import checked_text
 from tools.reconstruct import checked_photo, show_photo
-from tools.workspace import Workspace
+from tools.workspace import Workspace, plain_name
 from tools.writing import write_text
 
 MODEL_CALLS = 6  # per turn
@@ -111,7 +111,7 @@ class Conversation:
         still waiting counts as declined.
         """
         if photo is not None and not text.strip():
-            text = f"Here is a photo: {photo.name}"
+            text = f"Here is a photo: {plain_name(photo.name)}"
         message = HumanMessage(checked_text(text), id=uuid.uuid4().hex)
         if photo is not None:
             checked_photo(photo)
@@ -122,7 +122,7 @@ class Conversation:
         self.workspace.journal.append("said", data)
         if photo is not None:
             handle = show_photo(photo, self.workspace)
-            message.additional_kwargs["photos"] = [{"handle": handle, "name": photo.name}]
+            message.additional_kwargs["photos"] = [{"handle": handle, "name": plain_name(photo.name)}]
         yield from self._run({"messages": [*self._unanswered(), message]})
 
     def decide(self, approve: bool) -> Iterator[Event]:

@@ -29,6 +29,12 @@ from tools.studio import Studio, open_studio
 from tools.writing import ensure_folder, exclusive, write_through
 
 FACE_FILE = re.compile(r"^face-([1-9]\d*)\.json$")
+NAME_LETTERS = 80  # of a photo's name
+
+
+def plain_name(name: str) -> str:
+    """A file's name as models may read it: letters, digits, blanks and . ( ) - only, cut to NAME_LETTERS."""
+    return re.sub(r"[^\w .()-]", "_", name)[-NAME_LETTERS:]
 
 
 class Workspace:
@@ -223,8 +229,9 @@ class Workspace:
             number = next(n for n in count(1) if f"photo-{n}" not in taken)
             handle = f"photo-{number}"
             kept = write_through(self.folder / f"{handle}.jpg", keep)
-        self._history.photos[handle] = path.name
-        self.wrote("photo", {"handle": handle, "name": path.name, "sha256": given}, (kept.name,))
+        name = plain_name(path.name)
+        self._history.photos[handle] = name
+        self.wrote("photo", {"handle": handle, "name": name, "sha256": given}, (kept.name,))
         return handle
 
     def photo_name(self, handle: str = "") -> str:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 MIN_SIDE = 64  # pixels; below this no face can be read
 MAX_PIXELS = 50_000_000
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")  # others may start programs of their own
 MAX_BYTES = 30_000_000  # of a file; the pixels of a well-packed one are counted before they are unpacked
 
 
@@ -37,7 +38,7 @@ def load_photo(path: Path | str) -> Image.Image:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         try:
-            with Image.open(path) as image:
+            with Image.open(path, formats=FORMATS) as image:
                 _check_size(path, *image.size)
                 photo = _as_rgb(ImageOps.exif_transpose(image))
         except Image.DecompressionBombError as error:
