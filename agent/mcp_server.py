@@ -92,7 +92,9 @@ class CaseServer:
                     annotation=Annotated[
                         field.annotation, *field.metadata, Field(description=field.description)
                     ],
-                    default=inspect.Parameter.empty if field.is_required() else field.default,
+                    default=inspect.Parameter.empty
+                    if field.is_required()
+                    else field.get_default(call_default_factory=True),
                 )
             )
         run.__name__ = spec.name

@@ -17,6 +17,7 @@ from tools.adjust import AdjustRequest, adjust
 from tools.array import ArrayRequest, array
 from tools.branch import GoToRequest, HistoryRequest, go_to, history
 from tools.breed import BreedRequest, breed
+from tools.compare import CompareRequest, compare
 from tools.describe import DescribeRequest, describe
 from tools.edit import EditRequest, edit
 from tools.errors import ToolError
@@ -26,7 +27,9 @@ from tools.outcome import Outcome
 from tools.reconstruct import ReconstructRequest, reconstruct
 from tools.remove import DeleteRequest, delete
 from tools.render import RenderRequest, render
+from tools.retrieve import BringRequest, RetrieveRequest, bring, retrieve
 from tools.step_back import RedoRequest, UndoRequest, redo, undo
+from tools.store.opening import default_folder, open_store
 from tools.variants import VariantsRequest, variants
 from tools.workspace import Workspace
 
@@ -73,6 +76,16 @@ def _plain(call: Callable[[Any, Workspace], Outcome]) -> Callable[[Any, Services
     return lambda request, services, report: call(request, services.workspace)
 
 
+def _retrieve(request: RetrieveRequest, services: Services, report: Report) -> Outcome:
+    with open_store(default_folder(), services.workspace.studio, lambda told: report(told, 0.0)) as store:
+        return retrieve(request, services.workspace, store, report)
+
+
+def _bring(request: BringRequest, services: Services, report: Report) -> Outcome:
+    with open_store(default_folder(), services.workspace.studio, lambda told: report(told, 0.0)) as store:
+        return bring(request, services.workspace, store)
+
+
 TOOLS: tuple[ToolSpec, ...] = (
     ToolSpec("edit", EditRequest, _plain(edit), trained=True),
     ToolSpec(
@@ -93,6 +106,9 @@ TOOLS: tuple[ToolSpec, ...] = (
     ToolSpec("go_to", GoToRequest, _plain(go_to)),
     ToolSpec("history", HistoryRequest, _plain(history), looks=True),
     ToolSpec("array", ArrayRequest, _plain(array), looks=True),
+    ToolSpec("compare", CompareRequest, _plain(compare), looks=True),
+    ToolSpec("retrieve", RetrieveRequest, _retrieve, looks=True),
+    ToolSpec("bring", BringRequest, _bring),
     ToolSpec("delete", DeleteRequest, _plain(delete), destructive=True),
 )
 

@@ -34,6 +34,11 @@ IDENTIFIES = re.compile(
 OF_FILES = {("array", "name")}  # names of files, not of people
 
 
+def identifies(text: str) -> bool:
+    """Whether a text offers to say who somebody is; that nobody is identified may be said."""
+    return bool(IDENTIFIES.search(re.sub(r"(?i)\b(nobody is|never|no|not an?) identif\w*", "", text)))
+
+
 def properties(node: Any) -> dict[str, Any]:
     """Every named field of a JSON schema, also of inner objects."""
     found: dict[str, Any] = {}
@@ -49,9 +54,9 @@ def properties(node: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("spec", TOOLS, ids=lambda spec: spec.name)
 def test_no_tool_identifies_anybody_or_takes_a_name(spec: Any) -> None:
-    assert not IDENTIFIES.search(f"{spec.name} {spec.description}")
+    assert not identifies(f"{spec.name} {spec.description}")
     for name, field in properties(spec.request.model_json_schema()).items():
-        assert not IDENTIFIES.search(f"{name} {field.get('description', '')}")
+        assert not identifies(f"{name} {field.get('description', '')}")
         assert not re.search(r"name|person", name) or (spec.name, name) in OF_FILES
 
 
@@ -62,11 +67,12 @@ def test_no_command_identifies_anybody() -> None:
             yield from walk(inner)
 
     named = [(command.name or "", command.help or "") for command in walk(get_command(app))]
-    assert len(named) > 20 and not [name for name, about in named if IDENTIFIES.search(f"{name} {about}")]
+    assert len(named) > 20 and not [name for name, about in named if identifies(f"{name} {about}")]
 
 
 def test_what_identifies_would_be_noticed() -> None:
-    assert IDENTIFIES.search("find_person Say who somebody is") and IDENTIFIES.search("recognise a face")
+    assert identifies("find_person Say who somebody is") and identifies("recognise a face")
+    assert identifies("Identify somebody") and not identifies("similar shapes; nobody is identified")
 
 
 def bomb(path: Path, side: int) -> Path:
