@@ -303,15 +303,16 @@ def serve(
 ) -> None:
     """Let several processes share a store, until stopped with Ctrl-C."""
     from tools.errors import ToolError
-    from tools.store.opening import default_folder
+    from tools.store.opening import SERVER_LOG, default_folder
     from tools.store.opening import serve as run
 
     def started(address: str) -> None:
         typer.echo(f"serving at {address}; others use: facegpt store info --url {address}")
 
-    code = run(folder or default_folder(), host, port, started)
+    place = folder or default_folder()
+    code = run(place, host, port, started)
     if code:
-        raise ToolError(f"the server ended with code {code}; is port {port} in use?")
+        raise ToolError(f"the server ended with code {code}; is port {port} in use? See {place / SERVER_LOG}")
 
 
 @store.command()

@@ -24,6 +24,7 @@ from tools.writing import ensure_folder
 
 Report = Callable[[str], None]  # one sentence about something put right
 CHROMA, SIDECAR, REBUILT = "chroma", "sidecar", "rebuilt"
+SERVER_LOG = "server.log"  # Chroma tells of every request
 MOST_COPIES = 64  # processes of one user that hold a copy of the same server's sidecar
 # Runs Chroma's own server in a child process, as its console script does.
 SERVER = "import sys; sys.argv[0] = 'chroma'; from chromadb.cli.cli import app; app()"
@@ -80,7 +81,9 @@ def serve(folder: Path, host: str, port: int, started: Callable[[str], None]) ->
         ensure_folder(folder / SIDECAR).joinpath(WRITING).touch()  # others write now: compare ids next time
         command = [sys.executable, "-c", SERVER, "run", "--path", str(folder / CHROMA)]
         command += ["--host", host, "--port", str(port)]
-        child = subprocess.Popen(command, env={**os.environ, "ANONYMIZED_TELEMETRY": "False"})
+        with (folder / SERVER_LOG).open("wb") as log:
+            quiet = {**os.environ, "ANONYMIZED_TELEMETRY": "False"}
+            child = subprocess.Popen(command, env=quiet, stdout=log, stderr=subprocess.STDOUT)
         started(f"http://{host}:{port}")
         before = signal.signal(
             signal.SIGTERM, signal.default_int_handler
