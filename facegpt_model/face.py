@@ -7,6 +7,7 @@ Knows nothing of renderers, tools or the chat.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -95,7 +96,8 @@ class FaceEstimate:
 
     source: "text:<words>", "photo:<sha256 of the file>", "edit:<handle>", "seed:<n>"
     model:  what made it, as "name@version", e.g. "facegpt-smol@1" or "landmark-fit@1"
-    spread: (B, D) standard deviations of the flat code (identity, expression, albedo), or None
+    spread: (B, D) standard deviations of the first D numbers of the flat code, or None
+    spread_mm: standard deviation of the neutral face by part ("eyes", "nose", ..., "whole"), mm, or None
     """
 
     code: FaceCode
@@ -104,3 +106,4 @@ class FaceEstimate:
     model: str
     seed: int | None = None
     spread: Tensor | None = None
+    spread_mm: Mapping[str, float] | None = None

@@ -91,6 +91,7 @@ def to_record(estimate: FaceEstimate, index: int = 0) -> dict[str, Any]:
         "seed": estimate.seed,
         "view": None,
         "spread": None if estimate.spread is None else _numbers(estimate.spread[index]),
+        "spread_mm": None if estimate.spread_mm is None else dict(estimate.spread_mm),
     }
     if estimate.view is not None:
         view = estimate.view
@@ -137,8 +138,24 @@ def from_record(record: dict[str, Any]) -> FaceEstimate:
         )
     spread = None if record.get("spread") is None else _read_row(record, "spread")
     return FaceEstimate(
-        code, view, str(record.get("source", "")), str(record.get("model", "")), record.get("seed"), spread
+        code,
+        view,
+        str(record.get("source", "")),
+        str(record.get("model", "")),
+        record.get("seed"),
+        spread,
+        _read_spread(record),
     )
+
+
+def _read_spread(record: dict[str, Any]) -> dict[str, float] | None:
+    """Millimetres by part, or None where a record does not tell."""
+    if record.get("spread_mm") is None:
+        return None
+    try:
+        return {str(part): float(value) for part, value in record["spread_mm"].items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise BadRecord("face record: 'spread_mm' must give numbers by name") from error
 
 
 def _read_appearance(record: dict[str, Any]) -> Tensor:

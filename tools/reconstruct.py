@@ -1,7 +1,8 @@
-"""Reconstruct: a photo to a face, with a picture that lays the face over the photo.
+"""Reconstruct: photos to faces, each with a picture that lays the face over its photo.
 
-Today the face is fitted by optimisation, and the answer says so. Nobody is identified:
-the result is a shape, not a name.
+Today faces are fitted by optimisation, and the answer says so. Nobody is identified: the
+result is a shape, not a name. Photos are taken to show different people, unless it is said
+that they show one.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from pathlib import Path
 from PIL import Image
 from pydantic import BaseModel, Field
 
-from facegpt_model.fitting.photo import PhotoFit, fit_photo
+from facegpt_model.fitting.photo import METHODS, PhotoFit, Quality, fit_person
 from facegpt_model.perception.analyse import NoFace
 from facegpt_model.perception.photos import PhotoError, load_photo
 from facegpt_model.rendering.still import overlay_sheet
+from tools.digests import file_digest
 from tools.errors import ToolError
 from tools.outcome import Outcome
 from tools.workspace import Workspace
@@ -63,47 +65,102 @@ def show_photo(path: Path, workspace: Workspace) -> str:
 
 
 def reconstruct(
-    request: ReconstructRequest, workspace: Workspace, on_progress: Progress | None = None
+    request: ReconstructRequest,
+    workspace: Workspace,
+    on_progress: Progress | None = None,
+    quality: Quality = "default",
 ) -> Outcome:
     """Fit a face to the photo; returns its handle, the method, and how well the landmarks agree.
 
     Writes face-N-overlay.png, and the same picture as overlay.png, which is always the newest.
     ToolError if the file is no readable photo or shows no face.
     """
-    photo = checked_photo(workspace.photo(request.photo))
-    name = photo.info["file_name"] = workspace.photo_name(request.photo)
-    try:
-        fit = fit_photo(photo, on_progress, name)
-    except NoFace as error:
-        raise ToolError(str(error)) from error
-    made_by = {
-        "tool": "reconstruct",
-        "photo": request.photo,
-        "file": name,
-        "method": fit.estimate.model,
-        "landmark_error_percent": round(fit.nme_percent, 2),
-        "faces_seen": fit.faces_seen,
-    }
-    face = workspace.add(fit.estimate, made_by=made_by, speculative=False)
-    overlays = _write_overlay(photo, fit, face.handle, workspace)
-    text = f"{face.handle} from {name}, {_method(fit)}"
-    return Outcome(text, (face.handle,), (*workspace.files(face.handle), *overlays))
+    return _fitted([request.photo], workspace, on_progress, quality)
+
+
+def reconstruct_person(
+    photos: Sequence[Path],
+    workspace: Workspace,
+    on_progress: Progress | None = None,
+    quality: Quality = "default",
+) -> Outcome:
+    """One person in all photos: a face per photo, with one identity and an expression of its own.
+
+    ToolError, naming the photo, if one of them is no readable photo or shows no face.
+    """
+    if len(photos) < 2:
+        raise ToolError("give at least two photos of the same person")
+    return _fitted([show_photo(path, workspace) for path in photos], workspace, on_progress, quality)
 
 
 def reconstruct_many(
-    photos: Sequence[Path], workspace: Workspace, on_progress: Progress | None = None
+    photos: Sequence[Path],
+    workspace: Workspace,
+    on_progress: Progress | None = None,
+    quality: Quality = "default",
 ) -> Iterator[BatchResult]:
     """One face per photo, as they get ready; a photo that fails does not stop the others.
 
+    Photos whose faces are in the folder already, by the same method, are not fitted again.
     on_progress hears of each photo separately, its share going from 0 to 1.
     """
+    finished = _finished_faces(workspace, quality)
     for path in photos:
         try:
-            handle = show_photo(path, workspace)
-            outcome = reconstruct(ReconstructRequest(photo=handle), workspace, on_progress)
-            yield BatchResult(path, outcome)
+            handle = finished.get(file_digest(path)) if path.is_file() else None
+            if handle:
+                yield BatchResult(path, Outcome(f"{handle} from {path.name}: made before", (handle,), ()))
+                continue
+            request = ReconstructRequest(photo=show_photo(path, workspace))
+            yield BatchResult(path, reconstruct(request, workspace, on_progress, quality))
         except ToolError as error:
             yield BatchResult(path, None, str(error))
+
+
+def _fitted(
+    handles: Sequence[str], workspace: Workspace, on_progress: Progress | None, quality: Quality
+) -> Outcome:
+    """Faces of photos known to the workspace, which show one person."""
+    photos = []
+    for handle in handles:
+        photo = checked_photo(workspace.photo(handle))
+        photo.info["file_name"] = workspace.photo_name(handle)
+        photos.append(photo)
+    try:
+        fits = fit_person(photos, on_progress, quality=quality)
+    except NoFace as error:
+        raise ToolError(str(error)) from error
+    told, faces, files = [], [], []
+    for handle, photo, fit in zip(handles, photos, fits, strict=True):
+        made_by = {
+            "tool": "reconstruct",
+            "photo": handle,
+            "file": photo.info["file_name"],
+            "given_sha256": workspace.photo_digest(handle),
+            "method": fit.estimate.model,
+            "photos_together": len(fits),
+            "landmark_error_percent": round(fit.nme_percent, 2),
+            "faces_seen": fit.faces_seen,
+            "cpu_seconds": round(fit.seconds, 3),
+        }
+        face = workspace.add(fit.estimate, made_by=made_by, speculative=False)
+        overlays = _write_overlay(photo, fit, face.handle, workspace)
+        told.append(f"{face.handle} from {photo.info['file_name']}, {_method(fit)}")
+        faces.append(face.handle)
+        files += [*workspace.files(face.handle), *overlays]
+    if len(fits) > 1:
+        told.append("all of one person: the same shape and skin, expressions and views of their own")
+    return Outcome("\n".join(told), tuple(faces), tuple(dict.fromkeys(files)))
+
+
+def _finished_faces(workspace: Workspace, quality: Quality) -> dict[str, str]:
+    """Handles of faces fitted to one photo by this method, by the digest of the file given."""
+    found: dict[str, str] = {}
+    for handle in workspace.handles:
+        made_by = workspace.face(handle).made_by
+        if made_by.get("method") == METHODS[quality] and made_by.get("photos_together") == 1:
+            found.setdefault(str(made_by.get("given_sha256")), handle)
+    return found
 
 
 def photos_in(paths: Sequence[Path]) -> list[Path]:
@@ -122,9 +179,14 @@ def photos_in(paths: Sequence[Path]) -> list[Path]:
 
 def _method(fit: PhotoFit) -> str:
     others = f"; {fit.faces_seen} faces seen, the largest used" if fit.faces_seen > 1 else ""
+    how = "landmark fit" if fit.estimate.model == METHODS["fast"] else "landmarks, skin and light"
+    spread = fit.estimate.spread_mm
+    sure = f"; likely error {spread['whole']:.1f} mm" if spread else ""
+    if spread:
+        sure += " (" + ", ".join(f"{part} {mm:.1f}" for part, mm in spread.items() if part != "whole") + ")"
     return (
-        f"fitted by optimisation (landmark fit), not by the language model; landmark error "
-        f"{fit.nme_percent:.1f} % of the distance between the eyes{others}"
+        f"fitted by optimisation ({how}), not by the language model; landmark error "
+        f"{fit.nme_percent:.1f} % of the distance between the eyes{sure}{others}"
     )
 
 

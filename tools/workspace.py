@@ -46,6 +46,7 @@ class Workspace:
         self.journal = Journal(self.folder / "journal.jsonl")
         self._studio = studio
         self._faces: dict[str, Face] = {}
+        self._given: dict[str, str] = {}
         self._history = History.replay(self.journal.entries(), self.handles)
         if not self.journal.path.exists():
             self.journal.append("opened", {"faces": list(self.handles), "facegpt": version()})
@@ -231,12 +232,17 @@ class Workspace:
             kept = write_through(self.folder / f"{handle}.jpg", keep)
         name = plain_name(path.name)
         self._history.photos[handle] = name
+        self._given[handle] = given
         self.wrote("photo", {"handle": handle, "name": name, "sha256": given}, (kept.name,))
         return handle
 
     def photo_name(self, handle: str = "") -> str:
         """What the file of a photo was called, the newest one's for ""."""
         return self._history.photos[self.photo(handle).stem]
+
+    def photo_digest(self, handle: str) -> str:
+        """sha256 of the file a photo was given as; "" when it was shown in an earlier session."""
+        return self._given.get(handle, "")
 
     def photo(self, handle: str = "") -> Path:
         """Where a photo is, the newest for ""; ToolError naming the known ones."""

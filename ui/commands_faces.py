@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from facegpt_model.fitting.photo import Quality
+    from tools.outcome import Outcome
 
 FaceFile = Annotated[Path, typer.Argument(metavar="FACE.json", help="a face-N.json that FaceGPT wrote")]
 OutFolder = Annotated[Path, typer.Option("--out", help="folder for face-N.json, .png and .glb")]
@@ -53,13 +57,23 @@ def reconstruct(
     vertices: Annotated[
         bool, typer.Option("--vertices", help="write the surface's points (mm) into face-N.json too")
     ] = False,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="landmarks only: a quarter of the time, less of the person")
+    ] = False,
+    same_person: Annotated[
+        bool, typer.Option("--same-person", help="all photos show one person: one shape for all")
+    ] = False,
 ) -> None:
-    """Turn each PHOTO into a 3D face, with an overlay picture; failures do not stop a batch."""
+    """Turn each PHOTO into a 3D face, with an overlay picture; failures do not stop a batch.
+
+    Faces are numbered in the order of the photos. Run again into the same folder, it goes on
+    where it stopped.
+    """
     from rich.console import Console
 
     from tools.errors import ToolError
     from tools.face_files import add_vertices
-    from tools.reconstruct import photos_in, reconstruct_many
+    from tools.reconstruct import photos_in, reconstruct_many, reconstruct_person
     from tools.workspace import Workspace
     from ui.console import Progress
     from ui.services import tell
@@ -67,16 +81,26 @@ def reconstruct(
     found = photos_in(photos)
     workspace = Workspace(out)
     failures = []
+
+    def told(outcome: Outcome) -> None:
+        tell(outcome, workspace)
+        for handle in outcome.faces if vertices else ():
+            add_vertices(out / f"{handle}.json", workspace.face(handle), workspace.studio)
+            workspace.wrote("vertices", {"handle": handle}, (f"{handle}.json",))
+
+    quality: Quality = "fast" if fast else "default"
     with Progress(Console(highlight=False, emoji=False)) as progress:
-        for number, result in enumerate(reconstruct_many(found, workspace, progress), start=1):
+        if same_person:
+            outcome = reconstruct_person(found, workspace, progress, quality)
+            progress.done()
+            told(outcome)
+            return
+        for number, result in enumerate(reconstruct_many(found, workspace, progress, quality), start=1):
             progress.done()
             if len(found) > 1:
                 typer.echo(f"{number} of {len(found)}")
             if result.outcome:
-                tell(result.outcome, workspace)
-                for handle in result.outcome.faces if vertices else ():
-                    add_vertices(out / f"{handle}.json", workspace.face(handle), workspace.studio)
-                    workspace.wrote("vertices", {"handle": handle}, (f"{handle}.json",))
+                told(result.outcome)
             else:
                 failures.append(result)
                 typer.echo(f"failed: {result.error}", err=len(found) > 1)

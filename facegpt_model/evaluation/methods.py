@@ -10,8 +10,8 @@ from PIL import Image
 
 from facegpt_model.face import FaceEstimate
 from facegpt_model.fitting.appearance_fit import fit_appearance
-from facegpt_model.fitting.correspondence import load_correspondence
-from facegpt_model.fitting.photo import code_and_view, fit_observation, fit_photo
+from facegpt_model.fitting.estimates import code_and_view
+from facegpt_model.fitting.photo import expected_expression, fit_observation, fit_photo
 from facegpt_model.morphable.base import load
 from facegpt_model.morphable.openhead import OpenHead
 from facegpt_model.perception.analyse import analyse
@@ -45,18 +45,22 @@ def by_fit(photo: Image.Image) -> FaceEstimate:
     return fit_photo(photo).estimate
 
 
+def by_fast_fit(photo: Image.Image) -> FaceEstimate:
+    """What `facegpt reconstruct --fast` finds."""
+    return fit_photo(photo, quality="fast").estimate
+
+
 def by_tower(photo: Image.Image) -> FaceEstimate:
     """The learned tower's mean alone: shape without any fitting, expression from the blendshapes, no view."""
     model = head()
     face = analyse(photo)[0]
     mean, _ = load_identity_prior()(photo_tensor(photo)[None], face.points478[None], face.blendshapes[None])
-    order = [face.blendshape_names.index(name) for name in model.expression_names]
-    expected = load_correspondence().expression(face.blendshapes.double().numpy())[order]
+    expected = expected_expression(model, face)
     code = replace(model.mean_code(), identity=mean, expression=torch.from_numpy(expected).float()[None])
     return FaceEstimate(code=code, view=None, source="photo", model="face-tower@1")
 
 
-QUALITIES: dict[str, Method] = {"default": by_fit, "tower": by_tower}
+QUALITIES: dict[str, Method] = {"default": by_fit, "fast": by_fast_fit, "tower": by_tower}
 LANDMARKS = "landmarks only"
 
 

@@ -51,14 +51,16 @@ def fit_appearance(
     code: FaceCode,
     view: View,
     learned: bool = True,
+    most: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Albedo coefficients (1, A) and light (1, 9, 3) of one fitted face.
 
     points: (478, 2) landmarks in the photo's pixels; learned: fit the learned components of skin
-    too. Where the photo tells nothing, the mean albedo and plain white light are kept.
+    too; most: about so many vertices are looked at. Where the photo tells nothing, the mean
+    albedo and plain white light are kept.
     """
     with torch.no_grad():
-        samples = sample_colours(photo, points, model, code, view)
+        samples = sample_colours(photo, points, model, code, view, most)
         albedo, light = solve_appearance(model, code, samples, learned)
     return albedo[None].float(), light[None].float()
 
@@ -72,7 +74,7 @@ def solve_appearance(
     from several tones and goes on from the best. Brows, irises and hair lie in shadows of their
     own: they are coloured last, under the light that the skin tells.
     """
-    problem = _Problem(model, code, samples)
+    problem = ColourProblem(model, code, samples)
     detail = model.skin.names if learned and model.skin is not None else ()
     tried = []
     for tone in TONES:
@@ -88,6 +90,19 @@ def solve_appearance(
     return best[: problem.count], problem.light(best)
 
 
+def finish_appearance(
+    photo: Image.Image, points: NDArray[np.float64], model: OpenHead, code: FaceCode, view: View
+) -> tuple[Tensor, Tensor]:
+    """As fit_appearance, from the code's albedo and the view's light, which are nearly right."""
+    with torch.no_grad():
+        problem = ColourProblem(model, code, sample_colours(photo, points, model, code, view))
+        detail = model.skin.names if model.skin is not None else ()
+        state = problem.state_of(code.albedo[0], view.light[0])
+        _, state = problem.descend(state, FIRST_STEPS, problem.with_detail(detail))
+        _, state = problem.descend(state, FIRST_STEPS, problem.features)
+    return state[None, : problem.count].float(), problem.light(state)[None].float()
+
+
 @dataclass(frozen=True)
 class _Stage:
     """Which parts of the state are free, (size,) bool, and what each sample weighs, (S + F,)."""
@@ -96,7 +111,7 @@ class _Stage:
     weight: Tensor
 
 
-class _Problem:
+class ColourProblem:
     """The samples, the priors and the search.
 
     A state holds albedo (A), the logarithm of the light's level over the usual one (1), and how
@@ -115,15 +130,16 @@ class _Problem:
         single = torch.ones(self.count + 1, dtype=torch.float64)
         single[-1] = LEVEL_SD**-2
         self.precision = torch.block_diag(single.diag(), shape)
-        self.skin_and_light = _Stage(self._free(OF_SKIN, light=True), samples.weight * is_vertex)
-        self.features = _Stage(self._free(OF_FEATURES, light=False), samples.weight * ~is_vertex)
+        self.skin_and_light = _Stage(self.free(OF_SKIN, light=True), samples.weight * is_vertex)
+        self.features = _Stage(self.free(OF_FEATURES, light=False), samples.weight * ~is_vertex)
         self.target = samples.colour.clamp(FLOOR, 1.0).pow(1 / GAMMA)
 
     def with_detail(self, names: tuple[str, ...]) -> _Stage:
         """Skin and light, with the learned components that vary over the face."""
-        return replace(self.skin_and_light, free=self._free((*OF_SKIN, *names), light=True))
+        return replace(self.skin_and_light, free=self.free((*OF_SKIN, *names), light=True))
 
-    def _free(self, names: tuple[str, ...], light: bool) -> Tensor:
+    def free(self, names: tuple[str, ...], light: bool) -> Tensor:
+        """(size,) bool: the named components of albedo, and the light or not."""
         albedo = torch.tensor([name in names for name in self.model.albedo_names])
         return torch.cat([albedo, torch.full((28,), light)])
 
@@ -131,7 +147,7 @@ class _Problem:
         """Cost and state after some Levenberg-Marquardt steps."""
         damping, free = 0.1, stage.free
         for _ in range(steps):
-            residual, jacobian = self._residual_and_slope(state)
+            residual, jacobian = self.residual_and_slope(state)
             size = residual.norm(dim=1)
             scale = (ROBUST_MEDIANS * size[stage.weight > 0].median()).clamp_min(COLOUR_SD)
             share = (1 + (size / scale) ** 2) ** -2  # Geman and McClure
@@ -145,12 +161,12 @@ class _Problem:
                 step[free] = torch.linalg.solve(damped, slope[free])
                 moved = state + step
                 moved[: self.count] = moved[: self.count].clamp(-ALBEDO_LIMIT, ALBEDO_LIMIT)
-                better = self._cost(self.target - self._predict(moved), weight, moved) < before
+                better = self._cost(self.residual(moved), weight, moved) < before
                 damping = damping / 5 if better else damping * 5
                 if better:
                     state = moved
                     break
-        residual = self.target - self._predict(state)
+        residual = self.residual(state)
         bounded = (residual.norm(dim=1) / (3 * COLOUR_SD)).square()
         robust = (bounded / (1 + bounded)).mul(stage.weight).sum() * 9
         return float(robust + state @ self.precision @ state), state
@@ -158,10 +174,18 @@ class _Problem:
     def _cost(self, residual: Tensor, weight: Tensor, state: Tensor) -> float:
         return float((weight * residual.flatten() ** 2).sum() + state @ self.precision @ state)
 
+    def residual(self, state: Tensor) -> Tensor:
+        """(S + F, 3) photo minus prediction."""
+        return self.target - self._predict(state)
+
     def _predict(self, state: Tensor) -> Tensor:
         """(S + F, 3) gamma-compressed colours."""
         paint = self._paint(state[None, : self.count])[0]
         return (paint * self._irradiance(state)).clamp_min(FLOOR).pow(1 / GAMMA)
+
+    def state_of(self, albedo: Tensor, light: Tensor) -> Tensor:
+        """(size,) the state of albedo (A,) and light (9, 3) coefficients."""
+        return torch.cat([albedo.double(), light_state(light)])
 
     def light(self, state: Tensor) -> Tensor:
         """(9, 3) coefficients."""
@@ -171,7 +195,7 @@ class _Problem:
     def _irradiance(self, state: Tensor) -> Tensor:
         return (self.samples.shading @ self.light(state)).clamp_min(FLOOR)
 
-    def _residual_and_slope(self, state: Tensor) -> tuple[Tensor, Tensor]:
+    def residual_and_slope(self, state: Tensor) -> tuple[Tensor, Tensor]:
         """Residual (S + F, 3) and the slope (3 (S + F), A + 28) of the prediction."""
         steps = FD_STEP * torch.cat([torch.zeros(1, self.count), torch.eye(self.count)]).double()
         paint = self._paint(state[None, : self.count] + steps)
@@ -201,11 +225,20 @@ class _Problem:
         )
         colours, cover = self.model.region_colours(codes), self.model.region_cover(codes)
         skin = colours[:, names.index("skin")]
-        parts = [self.model.albedo(codes)[:, self.samples.vertex]]
+        parts = [self.model.albedo_at(codes, self.samples.vertex)]
         for name in self.samples.features:
             region = names.index(name)
             parts.append((skin + cover[:, region, None] * (colours[:, region] - skin))[:, None])
         return torch.cat(parts, dim=1)
+
+
+def light_state(light: Tensor) -> Tensor:
+    """(28,) logarithm of the level over the usual one, and shape, of light (9, 3) coefficients."""
+    light = light.double()
+    level = (light[0].mean() * Y0 / USUAL_LEVEL).clamp_min(FLOOR).log()
+    shape = light / (USUAL_LEVEL * level.exp())
+    shape[0] -= 1 / Y0
+    return torch.cat([level[None], shape.flatten()])
 
 
 def shape_precision(facing: Tensor) -> Tensor:

@@ -57,7 +57,19 @@ class ColourSamples:
 
 
 @dataclass(frozen=True)
-class _Scene:
+class Patch:
+    """A piece of a photo.
+
+    linear: (h, w, 3) linear RGB; origin: (2,) photo pixels; scale: patch pixels per photo pixel
+    """
+
+    linear: Array
+    origin: Array
+    scale: float
+
+
+@dataclass(frozen=True)
+class Scene:
     """The part of the photo around the face, (h, w, 3) linear RGB, and the mesh over it.
 
     screen: (V, 3) patch pixels and depth; normals: (V, 3) shading frame; facing: (V,) cosine;
@@ -73,10 +85,18 @@ class _Scene:
 
 
 def sample_colours(
-    photo: Image.Image, points: Array, model: OpenHead, code: FaceCode, view: View
+    photo: Image.Image,
+    points: Array,
+    model: OpenHead,
+    code: FaceCode,
+    view: View,
+    most: int | None = None,
 ) -> ColourSamples:
-    """Colours of one fitted face in an RGB photo; points: (478, 2) its landmarks in pixels."""
-    scene = _scene(photo, points, model, code, view)
+    """Colours of one fitted face in an RGB photo; points: (478, 2) its landmarks in pixels.
+
+    most: about so many vertices are read, spread over the face; all if None
+    """
+    scene = scene_of(photo, points, model, code, view)
     names = model.region_names
     paint = model.region_weights[:, [names.index(name) for name in SKIN_REGIONS]].sum(dim=1)
     cover = (
@@ -85,14 +105,15 @@ def sample_colours(
     )
     good = scene.seen & (scene.facing > MIN_FACING) & (paint > MIN_PAINT) & (cover < 0.2)
     rest = model.vertices(code)[0].double()
-    vertex = torch.nonzero(good & _before_ears(model, rest))[:, 0]
-    area = (_vertex_areas(rest, model.triangles) * scene.facing)[vertex]
+    vertex = torch.nonzero(good & before_ears(model, rest))[:, 0]
+    vertex = vertex[:: max(1, len(vertex) // most)] if most else vertex
+    area = (vertex_areas(rest, model.triangles) * scene.facing)[vertex]
     area = area.clamp_max(4 * area.median()) if len(vertex) else area
     rows = [(name, found) for name, found in _features(scene, model) if found is not None]
     feature_shading = [sh_basis(normal)[None] * shade for _, (_, normal, shade) in rows]
     return ColourSamples(
         colour=torch.cat(
-            [_bilinear(scene.patch, scene.screen[vertex, :2]), *[c[None] for _, (c, _, _) in rows]]
+            [bilinear(scene.patch, scene.screen[vertex, :2]), *[c[None] for _, (c, _, _) in rows]]
         ),
         shading=torch.cat([sh_basis(scene.normals[vertex]), *feature_shading]),
         weight=torch.cat(
@@ -106,30 +127,35 @@ def sample_colours(
     )
 
 
-def _scene(photo: Image.Image, points: Array, model: OpenHead, code: FaceCode, view: View) -> _Scene:
+def scene_of(photo: Image.Image, points: Array, model: OpenHead, code: FaceCode, view: View) -> Scene:
+    """The photo around one fitted face, with the mesh over it."""
+    return over_patch(patch_of(photo, points), points, model, code, view)
+
+
+def over_patch(patch: Patch, points: Array, model: OpenHead, code: FaceCode, view: View) -> Scene:
+    """A piece of the photo with the mesh of a code and view over it."""
     vertices = model.vertices(code).double()
     screen = project(vertices, view)[0]
-    patch, origin, scale = _patch(photo, points)
-    screen[:, :2] = (screen[:, :2] - torch.from_numpy(origin)) * scale
+    screen[:, :2] = (screen[:, :2] - torch.from_numpy(patch.origin)) * patch.scale
     turn = rotation_matrix(view.rotation.double())[0]
     normals = vertex_normals(vertices, model.triangles)[0] @ turn.T
     ray = vertices[0] @ turn.T + view.translation.double()[0]
     facing = -(normals * ray).sum(dim=1) / ray.norm(dim=1)
-    height, width = patch.shape[:2]
+    height, width = patch.linear.shape[:2]
     inside = ((screen[:, :2] > 1) & (screen[:, :2] < screen.new_tensor([width - 1, height - 1]))).all(dim=1)
     seen = torch.from_numpy(_nearest_vertices(screen.numpy(), model.triangles.numpy(), height, width))
     flipped = normals * normals.new_tensor([1.0, -1.0, -1.0])
-    return _Scene(patch, screen, flipped, facing, seen & inside, (points - origin) * scale)
+    return Scene(patch.linear, screen, flipped, facing, seen & inside, (points - patch.origin) * patch.scale)
 
 
 Found = tuple[Tensor, Tensor, float]  # colour, normal, and what share of the light arrives
 
 
-def _features(scene: _Scene, model: OpenHead) -> list[tuple[str, Found | None]]:
+def _features(scene: Scene, model: OpenHead) -> list[tuple[str, Found | None]]:
     return [("brow", _brow(scene)), ("iris", _iris(scene)), ("scalp", _hair(scene, model))]
 
 
-def _brow(scene: _Scene) -> Found | None:
+def _brow(scene: Scene) -> Found | None:
     """Mean of the darker pixels of both brows."""
     inside = np.zeros(scene.patch.shape[:2], dtype=bool)
     for outline in BROWS:
@@ -141,7 +167,7 @@ def _brow(scene: _Scene) -> Found | None:
     return torch.from_numpy(dark.mean(axis=0)), _normal_near(scene, inside), 1.0
 
 
-def _iris(scene: _Scene) -> Found | None:
+def _iris(scene: Scene) -> Found | None:
     """Median over the rings between pupil and limbus that lie between the lids."""
     pixels = []
     rows, columns = np.indices(scene.patch.shape[:2]) + 0.5
@@ -158,17 +184,17 @@ def _iris(scene: _Scene) -> Found | None:
     return torch.from_numpy(np.median(found, axis=0)), towards, LID_SHADE
 
 
-def _hair(scene: _Scene, model: OpenHead) -> Found | None:
+def _hair(scene: Scene, model: OpenHead) -> Found | None:
     """Median at the visible vertices of the scalp's front."""
     scalp = model.region_weights[:, model.region_names.index("scalp")] > MIN_PAINT
     used = torch.nonzero(scalp & scene.seen & (scene.facing > MIN_FACING))[:, 0]
     if len(used) < 12:
         return None
-    colour = _bilinear(scene.patch, scene.screen[used, :2]).median(dim=0).values
+    colour = bilinear(scene.patch, scene.screen[used, :2]).median(dim=0).values
     return colour, torch.nn.functional.normalize(scene.normals[used].mean(dim=0), dim=0), 1.0
 
 
-def _normal_near(scene: _Scene, inside: NDArray[np.bool_]) -> Tensor:
+def _normal_near(scene: Scene, inside: NDArray[np.bool_]) -> Tensor:
     """Mean normal of the seen vertices that fall into a mask; towards the viewer if there is none."""
     column, row = (scene.screen[:, k].long().clamp(0, inside.shape[1 - k] - 1).numpy() for k in range(2))
     used = torch.from_numpy(inside[row, column]) & scene.seen
@@ -182,8 +208,8 @@ def _polygon(shape: tuple[int, ...], outline: Array) -> NDArray[np.bool_]:
     return np.asarray(mask, dtype=bool)
 
 
-def _patch(photo: Image.Image, points: Array) -> tuple[Array, Array, float]:
-    """Linear colours around the points, at most FACE_PIXELS high; its origin; patch pixels per pixel."""
+def patch_of(photo: Image.Image, points: Array) -> Patch:
+    """Linear colours around (K, 2) points, which get at most FACE_PIXELS high."""
     low, high = points.min(axis=0), points.max(axis=0)
     margin = 0.3 * (high - low)
     left, top = np.floor(np.maximum(low - margin, 0))
@@ -192,7 +218,7 @@ def _patch(photo: Image.Image, points: Array) -> tuple[Array, Array, float]:
     size = (max(2, round((right - left) * scale)), max(2, round((bottom - top) * scale)))
     how = Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR
     small = photo.convert("RGB").resize(size, how, (left, top, right, bottom))
-    return linear_rgb(np.asarray(small, dtype=np.float64) / 255), np.array([left, top]), scale
+    return Patch(linear_rgb(np.asarray(small, dtype=np.float64) / 255), np.array([left, top]), scale)
 
 
 def linear_rgb(srgb: Array) -> Array:
@@ -200,8 +226,8 @@ def linear_rgb(srgb: Array) -> Array:
     return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
 
 
-def _bilinear(patch: Array, places: Tensor) -> Tensor:
-    """(S, 3) colours at (S, 2) patch pixels."""
+def bilinear(patch: Array, places: Tensor) -> Tensor:
+    """(S, C) values of a (h, w, C) patch at (S, 2) patch pixels."""
     image = torch.from_numpy(patch).permute(2, 0, 1)[None]
     grid = 2 * places / places.new_tensor([patch.shape[1], patch.shape[0]]) - 1
     found = torch.nn.functional.grid_sample(
@@ -222,15 +248,15 @@ def _nearest_vertices(
     return seen
 
 
-def _before_ears(model: OpenHead, vertices: Tensor) -> Tensor:
-    """(V,) in front of the ends of the jaw line and above its lower edge: no ears, no neck."""
+def before_ears(model: OpenHead, vertices: Tensor) -> Tensor:
+    """(V,) whether in front of the ends of the jaw line and above its lower edge: no ears, no neck."""
     jaw = model.landmarks68(vertices[None])[0, :17]
     order = jaw[:, 0].argsort()
     edge = np.interp(vertices[:, 0].numpy(), jaw[order, 0].numpy(), jaw[order, 1].numpy())
     return (vertices[:, 2] > jaw[[0, 16], 2].mean() + 5) & (vertices[:, 1] > torch.from_numpy(edge) + 3)
 
 
-def _vertex_areas(vertices: Tensor, triangles: Tensor) -> Tensor:
+def vertex_areas(vertices: Tensor, triangles: Tensor) -> Tensor:
     """(V,) square millimetres around each vertex."""
     a, b, c = (vertices[triangles[:, k]] for k in range(3))
     area = torch.linalg.cross(b - a, c - a).norm(dim=1) / 6

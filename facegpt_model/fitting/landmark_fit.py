@@ -83,6 +83,31 @@ class Camera:
         height, width = self.image_size
         return np.asarray(self.focal * there[:, :2] / there[:, 2:] + (width / 2, height / 2))
 
+    def slopes(self, there: Array) -> tuple[Array, Array]:
+        """(K, 2, 3) pixels per mm for (K, 3) camera-frame points, and (K, 2) pixels from the image centre."""
+        scale = self.focal / there[:, 2]
+        flat = there[:, :2] * scale[:, None]
+        by_place = np.zeros((len(there), 2, 3))
+        by_place[:, 0, 0] = by_place[:, 1, 1] = scale
+        by_place[:, :, 2] = -flat / there[:, 2:]
+        return by_place, flat
+
+
+@dataclass(frozen=True)
+class Belief:
+    """What is expected of an identity before landmarks and skin are looked at.
+
+    mean, deviation: (I,) standard deviations of the model's own prior
+    """
+
+    mean: Array
+    deviation: Array
+
+    @classmethod
+    def of_nobody(cls, identities: int) -> Belief:
+        """The model's own prior: anybody."""
+        return cls(np.zeros(identities), np.ones(identities))
+
 
 @dataclass(frozen=True)
 class LandmarkFit:
@@ -119,33 +144,36 @@ def fit_landmarks(
     image_size: tuple[int, int],
     start: LandmarkFit | None = None,
     sigma_mm: float = SIGMA_MM,
+    belief: Belief | None = None,
 ) -> LandmarkFit:
     """The most probable face behind K image points.
 
     points: (K, 2) pixels; expression: (E,) expected blend weights; image_size: (height, width)
     start: a fit of the same points that is nearly right, from which a few steps are taken
     sigma_mm: standard deviation of one coordinate of a landmark; small for exact points
+    belief: of the identity; the model's own prior if None
     """
+    belief = belief or Belief.of_nobody(basis.identities)
     if start is None:
-        camera = _first_camera(basis, points, expression, image_size)
-        start = LandmarkFit(np.zeros(basis.identities), expression, camera)
+        camera = _first_camera(basis, points, belief.mean, expression, image_size)
+        start = LandmarkFit(belief.mean, expression, camera)
         for _ in range(POSE_STEPS):
-            start = _step(basis, points, expression, start, sigma_mm, pose_only=True)
+            start = _step(basis, points, expression, belief, start, sigma_mm, pose_only=True)
         start = LandmarkFit(start.identity, start.expression, _at_plausible_distance(start.camera))
         steps = FULL_STEPS
     else:
         steps = REFINING_STEPS
     fit = start
     for _ in range(steps):
-        fit = _step(basis, points, expression, fit, sigma_mm, pose_only=False)
+        fit = _step(basis, points, expression, belief, fit, sigma_mm, pose_only=False)
     return fit
 
 
 def _first_camera(
-    basis: LandmarkBasis, points: Array, expression: Array, image_size: tuple[int, int]
+    basis: LandmarkBasis, points: Array, identity: Array, expression: Array, image_size: tuple[int, int]
 ) -> Camera:
     """A frontal camera, turned in the image plane, by the similarity that fits best (Procrustes)."""
-    shape = basis.points(np.zeros(basis.identities), expression)
+    shape = basis.points(identity, expression)
     flat = shape[:, :2] * (1, -1)  # y down, as in the picture
     source, target = flat - flat.mean(axis=0), points - points.mean(axis=0)
     cross = target.T @ source
@@ -168,53 +196,83 @@ def _at_plausible_distance(camera: Camera) -> Camera:
 
 
 def _step(
-    basis: LandmarkBasis, points: Array, expected: Array, fit: LandmarkFit, sigma_mm: float, pose_only: bool
+    basis: LandmarkBasis,
+    points: Array,
+    expected: Array,
+    belief: Belief,
+    fit: LandmarkFit,
+    sigma_mm: float,
+    pose_only: bool,
 ) -> LandmarkFit:
     """One Gauss-Newton step; unknowns: turn (3), x and y (2), log focal (1), identity, expression."""
+    rows = landmark_rows(basis, points, fit, sigma_mm, pose_only)
+    slope: Array = rows.jacobian.T @ rows.residual
+    curvature: Array = rows.jacobian.T @ rows.jacobian
+    identity, expression = fit.identity, fit.expression
+    if pose_only:
+        delta: Array = np.linalg.solve(curvature + 1e-9 * np.eye(6), slope).astype(np.float64)
+    else:
+        count = len(identity)
+        precision = np.concatenate(
+            [np.full(6, 1e-9), belief.deviation**-2, np.full(len(expected), EXPRESSION_SD**-2)]
+        )
+        slope -= precision * np.concatenate([np.zeros(6), identity - belief.mean, expression - expected])
+        delta = bounded_step(
+            curvature + np.diag(precision), slope, expression, np.arange(6 + count, len(slope))
+        )
+        identity = np.clip(identity + delta[6 : 6 + count], -IDENTITY_LIMIT, IDENTITY_LIMIT)
+        expression = np.clip(expression + delta[6 + count :], 0.0, 1.0)
+    return LandmarkFit(identity, expression, moved(fit.camera, delta[:6]))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Linearised measurements: residual (n,), seen minus predicted, and the predictions' slopes (n, D)."""
+
+    residual: Array
+    jacobian: Array
+
+
+def landmark_rows(
+    basis: LandmarkBasis, points: Array, fit: LandmarkFit, sigma_mm: float, pose_only: bool = False
+) -> Rows:
+    """Landmarks in units of their noise; columns: turn, x and y, log focal, then identity and expression."""
     camera = fit.camera
     shape = basis.points(fit.identity, fit.expression)
     there = camera.to_camera(shape)
-    scale = camera.focal / there[:, 2]
     height, width = camera.image_size
-    flat = there[:, :2] * scale[:, None]
+    by_place, flat = camera.slopes(there)
     residual = points - flat - (width / 2, height / 2)
-    by_place = np.zeros((len(points), 2, 3))  # d pixel / d camera-frame point
-    by_place[:, 0, 0] = by_place[:, 1, 1] = scale
-    by_place[:, :, 2] = -flat / there[:, 2:]
-    by_turn = -by_place @ _cross_matrices(there - camera.translation)
+    by_turn = -by_place @ cross_matrices(there - camera.translation)
     columns = [by_turn, by_place[:, :, :2], flat[:, :, None]]
     if not pose_only:
         columns.append((by_place @ camera.rotation) @ basis.directions)
     pixel_sigma = sigma_mm * camera.focal / camera.translation[2]
     jacobian = np.concatenate(columns, axis=2).reshape(2 * len(points), -1) / pixel_sigma
-    slope = jacobian.T @ (residual.reshape(-1) / pixel_sigma)
-    curvature = jacobian.T @ jacobian
-    identity, expression = fit.identity, fit.expression
-    if pose_only:
-        delta = np.linalg.solve(curvature + 1e-9 * np.eye(6), slope)
-    else:
-        count = len(identity)
-        precision = np.concatenate(
-            [np.full(6, 1e-9), np.ones(count), np.full(len(expected), EXPRESSION_SD**-2)]
-        )
-        slope -= precision * np.concatenate([np.zeros(6), identity, expression - expected])
-        delta = _bounded_step(curvature + np.diag(precision), slope, expression)
-        identity = np.clip(identity + delta[6 : 6 + count], -IDENTITY_LIMIT, IDENTITY_LIMIT)
-        expression = np.clip(expression + delta[6 + count :], 0.0, 1.0)
-    return LandmarkFit(identity, expression, _moved(camera, delta[:6]))
+    return Rows(residual.reshape(-1) / pixel_sigma, jacobian)
 
 
-def _bounded_step(curvature: Array, slope: Array, expression: Array) -> Array:
-    """The step with those expressions held that lie on a bound and are pushed beyond it."""
-    push = slope[-len(expression) :]
-    free = np.ones(len(slope), dtype=bool)
-    free[-len(expression) :] = ~(((expression <= 0) & (push < 0)) | ((expression >= 1) & (push > 0)))
+def bounded_step(
+    curvature: Array,
+    slope: Array,
+    expression: Array,
+    place: NDArray[np.int64],
+    free: NDArray[np.bool_] | None = None,
+) -> Array:
+    """The step with those expressions held that lie on a bound and are pushed beyond it.
+
+    place: where the expression's weights stand among the unknowns; free: those that may move
+    """
+    push = slope[place]
+    may = np.ones(len(slope), dtype=bool) if free is None else free.copy()
+    may[place] &= ~(((expression <= 0) & (push < 0)) | ((expression >= 1) & (push > 0)))
     delta = np.zeros(len(slope))
-    delta[free] = np.linalg.solve(curvature[np.ix_(free, free)], slope[free])
+    delta[may] = np.linalg.solve(curvature[np.ix_(may, may)], slope[may])
     return delta
 
 
-def _moved(camera: Camera, delta: Array) -> Camera:
+def moved(camera: Camera, delta: Array) -> Camera:
+    """After a turn (3) in radians, a shift in x and y (2) in mm and a change of log focal length (1)."""
     rotation = _rotation(delta[:3]) @ camera.rotation
     u, _, v = np.linalg.svd(rotation)
     translation = camera.translation + np.append(delta[3:5], 0.0)
@@ -228,11 +286,11 @@ def _rotation(axis_angle: Array) -> Array:
     angle = float(np.linalg.norm(axis_angle))
     if angle < 1e-12:
         return np.eye(3)
-    cross = _cross_matrices(axis_angle[None] / angle)[0]
+    cross = cross_matrices(axis_angle[None] / angle)[0]
     return np.asarray(np.eye(3) + math.sin(angle) * cross + (1 - math.cos(angle)) * cross @ cross)
 
 
-def _cross_matrices(vectors: Array) -> Array:
+def cross_matrices(vectors: Array) -> Array:
     """(K, 3, 3) matrices [v]x with [v]x u = v x u."""
     x, y, z = vectors.T
     zero = np.zeros_like(x)

@@ -1,11 +1,16 @@
-"""A photograph to a 3D face by optimisation: landmarks first, then skin and light."""
+"""Photographs to a 3D face: a learned prior, the landmarks, then the colours that the skin shows.
+
+"fast" stops after the landmarks, coloured; "default" goes on to fit shape, expression, pose,
+skin and light to the picture itself.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import torch
@@ -13,16 +18,31 @@ from PIL import Image
 from torch import Tensor
 
 from facegpt_model.face import FaceCode, FaceEstimate, View
-from facegpt_model.fitting.appearance_fit import fit_appearance
+from facegpt_model.fitting.appearance_fit import finish_appearance, fit_appearance
 from facegpt_model.fitting.correspondence import load_correspondence
-from facegpt_model.fitting.landmark_fit import INNER, Camera, LandmarkFit, fit_landmarks, landmark_basis
+from facegpt_model.fitting.estimates import camera_of, code_and_view
+from facegpt_model.fitting.evidence import PhotoEvidence, PhotoState
+from facegpt_model.fitting.joint_fit import JointFit, Person, fit_jointly
+from facegpt_model.fitting.landmark_fit import (
+    INNER,
+    Array,
+    Belief,
+    LandmarkFit,
+    fit_landmarks,
+    landmark_basis,
+)
+from facegpt_model.fitting.spread import spread_of_parts
 from facegpt_model.morphable.base import load
 from facegpt_model.morphable.openhead import OpenHead
 from facegpt_model.perception.analyse import FaceObservation, analyse
-from facegpt_model.rendering.cameras import axis_angle_of
-from facegpt_model.rendering.lighting import soft_light
+from facegpt_model.perception.person_mask import person_mask
+from facegpt_model.perception.photos import photo_tensor
+from facegpt_model.vlm.tower import load_identity_prior
 
-METHOD = "landmark-fit@1"
+Quality = Literal["fast", "default"]
+METHODS: dict[Quality, str] = {"fast": "landmark-fit@2", "default": "photometric-fit@1"}
+PRIOR_DOUBT = 0.5  # of the deviations that the learned prior gives; found on rendered strangers
+QUICK_VERTICES = 500  # looked at for first colours
 RIGHT_EYE_OUTER, LEFT_EYE_OUTER = 33, 263
 
 Progress = Callable[[str, float], None]  # what is being done, and the finished share of it, 0..1
@@ -37,6 +57,7 @@ class PhotoFit:
     nme_percent: mean distance of the 432 inner landmarks to the fit, percent of the distance
                  between the outer eye corners in the photo
     faces_seen:  how many faces the photo shows; the largest is the one fitted
+    seconds:     processor time, detection included; of several photos together, each its share
     """
 
     estimate: FaceEstimate
@@ -46,75 +67,166 @@ class PhotoFit:
     seconds: float
 
 
-def fit_photo(photo: Image.Image, on_progress: Progress | None = None, name: str = "the photo") -> PhotoFit:
+@dataclass(frozen=True)
+class _Shot:
+    """One photo with its largest face and what the landmarks say of it."""
+
+    photo: Image.Image
+    face: FaceObservation
+    faces_seen: int
+    points: Array
+    expected: Array
+    belief: Belief
+    fit: LandmarkFit
+
+
+def fit_photo(
+    photo: Image.Image,
+    on_progress: Progress | None = None,
+    name: str = "the photo",
+    quality: Quality = "default",
+) -> PhotoFit:
     """Fit the largest face of an upright RGB photo; raises NoFace.
 
     The estimate's source is the digest of the file when the photo comes from `load_photo`, else
     of the pixels. name: how an error calls the photo.
     """
-    started = time.perf_counter()
+    return fit_person([photo], on_progress, [name], quality)[0]
+
+
+def fit_person(
+    photos: Sequence[Image.Image],
+    on_progress: Progress | None = None,
+    names: Sequence[str] = (),
+    quality: Quality = "default",
+) -> list[PhotoFit]:
+    """Fit one person in all photos: one identity and skin, per photo its expression and view.
+
+    Raises NoFace, naming the photo. The estimates are in the order of the photos. "fast" shares
+    the mean of what the landmarks of each photo say.
+    """
+    started = time.process_time()
     report = on_progress or _silent
-    report("looking for faces", 0.0)
-    faces = analyse(photo, str(photo.info.get("file_name", name)))
-    report("fitting the shape", 0.3)
     model = load("openhead@2")
     if not isinstance(model, OpenHead):
-        raise TypeError("landmark-fit@1 knows the landmarks of openhead@2 only")
-    fit, nme = fit_observation(model, faces[0], photo.size)
-    code, view = code_and_view(model, fit)
-    report("fitting skin and light", 0.7)
-    points = faces[0].points478[:, :2].double().numpy()
-    albedo, light = fit_appearance(photo, points, model, code, view)
-    estimate = FaceEstimate(
-        code=replace(code, albedo=albedo),
-        view=replace(view, light=light),
-        source=f"photo:{photo.info.get('file_sha256') or _digest(photo)}",
-        model=METHOD,
-    )
+        raise TypeError("photos are fitted with the landmarks of openhead@2 only")
+    shots = []
+    for k, photo in enumerate(photos):
+        report("looking for faces", 0.3 * k / len(photos))
+        shots.append(_observe(model, photo, names[k] if k < len(names) else f"photo {k + 1}"))
+    if len(shots) > 1:
+        shots = _with_one_identity(model, shots)
+    report("fitting skin and light", 0.3)
+    coloured = [_coloured(model, shot) for shot in shots]
+    spread: dict[str, float] | None = None
+    deviation: Tensor | None = None
+    if quality == "default":
+        report("fitting shape to the picture", 0.5)
+        joint = _refined(model, shots, coloured)
+        coloured = [_finished(model, shot, joint, k) for k, shot in enumerate(shots)]
+        spread = spread_of_parts(model, joint.covariance)
+        deviation = torch.from_numpy(np.sqrt(np.diag(joint.covariance))).float()[None]
     report("done", 1.0)
-    return PhotoFit(estimate, faces[0], nme, len(faces), time.perf_counter() - started)
+    seconds = (time.process_time() - started) / len(shots)
+    source = "photo:" + "+".join(shot.photo.info.get("file_sha256") or _digest(shot.photo) for shot in shots)
+    return [
+        PhotoFit(
+            FaceEstimate(code, view, source, METHODS[quality], spread=deviation, spread_mm=spread),
+            shot.face,
+            landmark_error(model, shot.points, code, view),
+            shot.faces_seen,
+            seconds,
+        )
+        for shot, (code, view) in zip(shots, coloured, strict=True)
+    ]
 
 
 def fit_observation(
-    model: OpenHead, face: FaceObservation, size: tuple[int, int]
+    model: OpenHead, face: FaceObservation, size: tuple[int, int], belief: Belief | None = None
 ) -> tuple[LandmarkFit, float]:
     """Shape and camera of one observed face in a photo of (width, height), and its error in percent."""
     points = face.points478[:, :2].double().numpy()
-    order = [face.blendshape_names.index(name) for name in model.expression_names]
-    expected = load_correspondence().expression(face.blendshapes.double().numpy())[order]
     basis = landmark_basis(model)[INNER]
-    fit = fit_landmarks(basis, points[INNER], expected, (size[1], size[0]))
-    missed = np.linalg.norm(
-        fit.camera.project(basis.points(fit.identity, fit.expression)) - points[INNER], axis=1
+    expected = expected_expression(model, face)
+    fit = fit_landmarks(basis, points[INNER], expected, (size[1], size[0]), belief=belief)
+    found = fit.camera.project(basis.points(fit.identity, fit.expression))
+    return fit, _percent(found, points)
+
+
+def expected_expression(model: OpenHead, face: FaceObservation) -> Array:
+    """(E,) blend weights that the detected blendshapes mean."""
+    order = [face.blendshape_names.index(name) for name in model.expression_names]
+    return load_correspondence().expression(face.blendshapes.double().numpy())[order]
+
+
+def learned_belief(photo: Image.Image, face: FaceObservation) -> Belief:
+    """What frozen face nets say of the identity (vlm/tower.py), before any fitting."""
+    mean, deviation = load_identity_prior()(
+        photo_tensor(photo)[None], face.points478[None], face.blendshapes[None]
     )
+    return Belief(mean[0].double().numpy(), PRIOR_DOUBT * deviation[0].double().numpy())
+
+
+def landmark_error(model: OpenHead, points: Array, code: FaceCode, view: View) -> float:
+    """Mean distance of the 432 inner landmarks, percent of that between the outer eye corners."""
+    basis = landmark_basis(model)[INNER]
+    shape = basis.points(code.identity[0].double().numpy(), code.expression[0].double().numpy())
+    return _percent(camera_of(view).project(shape), points)
+
+
+def _percent(found: Array, points: Array) -> float:
+    missed = np.linalg.norm(found - points[INNER], axis=1)
     eyes = np.linalg.norm(points[RIGHT_EYE_OUTER] - points[LEFT_EYE_OUTER])
-    return fit, float(missed.mean() / max(eyes, 1e-9) * 100)
+    return float(missed.mean() / max(eyes, 1e-9) * 100)
 
 
-def code_and_view(model: OpenHead, fit: LandmarkFit) -> tuple[FaceCode, View]:
-    """A fit as the types of the house: mean albedo, default light."""
-    code = FaceCode(
-        identity=_row(fit.identity),
-        expression=_row(fit.expression),
-        albedo=torch.zeros(1, model.layout.albedo),
-        basis=model.basis,
+def _observe(model: OpenHead, photo: Image.Image, name: str) -> _Shot:
+    faces = analyse(photo, str(photo.info.get("file_name", name)))
+    belief = learned_belief(photo, faces[0])
+    fit, _ = fit_observation(model, faces[0], photo.size, belief)
+    points = faces[0].points478[:, :2].double().numpy()
+    expected = expected_expression(model, faces[0])
+    return _Shot(photo, faces[0], len(faces), points, expected, belief, fit)
+
+
+def _with_one_identity(model: OpenHead, shots: Sequence[_Shot]) -> list[_Shot]:
+    """The mean identity for all, with the poses and expressions that go with it."""
+    mean = np.mean([shot.fit.identity for shot in shots], axis=0)
+    held = Belief(mean, np.full(len(mean), 1e-3))
+    fits = [fit_observation(model, s.face, s.photo.size, held)[0] for s in shots]
+    return [replace(s, fit=replace(fit, identity=mean)) for s, fit in zip(shots, fits, strict=True)]
+
+
+def _coloured(model: OpenHead, shot: _Shot) -> tuple[FaceCode, View]:
+    code, view = code_and_view(model, shot.fit)
+    albedo, light = fit_appearance(shot.photo, shot.points, model, code, view, most=QUICK_VERTICES)
+    return replace(code, albedo=albedo), replace(view, light=light)
+
+
+@torch.no_grad()
+def _refined(model: OpenHead, shots: Sequence[_Shot], coloured: Sequence[tuple[FaceCode, View]]) -> JointFit:
+    evidence, states = [], []
+    albedo = torch.stack([code.albedo[0] for code, _ in coloured]).mean(dim=0).double()
+    for shot, (_, view) in zip(shots, coloured, strict=True):
+        cover = person_mask(photo_tensor(shot.photo)[None])[0, 0]
+        evidence.append(PhotoEvidence(shot.photo, shot.points, shot.expected, model, cover))
+        states.append(PhotoState.begin(shot.fit, view.light[0]))
+    start = Person(shots[0].fit.identity, albedo, tuple(states))
+    belief = Belief(
+        np.mean([shot.belief.mean for shot in shots], axis=0),
+        np.mean([shot.belief.deviation for shot in shots], axis=0),
     )
-    return code, view_of(fit.camera)
+    return fit_jointly(evidence, start, belief)
 
 
-def view_of(camera: Camera) -> View:
-    """A View under the default light."""
-    return View(
-        rotation=axis_angle_of(torch.from_numpy(camera.rotation)[None]).float(),
-        translation=_row(camera.translation),
-        focal=torch.tensor([camera.focal], dtype=torch.float32),
-        light=soft_light(1),
-        image_size=camera.image_size,
-    )
-
-
-def _row(values: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.asarray(values, dtype=np.float32))[None]
+def _finished(model: OpenHead, shot: _Shot, joint: JointFit, index: int) -> tuple[FaceCode, View]:
+    """One photo's code and view after the joint fit, with brows, irises and hair coloured."""
+    person, state = joint.person, joint.person.photos[index]
+    code, view = code_and_view(model, LandmarkFit(person.identity, state.expression, state.camera))
+    light = joint.problems[index].light(person.colour(index)).float()[None]
+    code, view = replace(code, albedo=person.albedo[None].float()), replace(view, light=light)
+    albedo, light = finish_appearance(shot.photo, shot.points, model, code, view)
+    return replace(code, albedo=albedo), replace(view, light=light)
 
 
 def _digest(photo: Image.Image) -> str:

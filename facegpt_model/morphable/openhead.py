@@ -188,6 +188,11 @@ class OpenHead(nn.Module):
         detail = None if self.skin is None else self.skin.at_vertices(self._learned(code))
         return self._coloured(self.region_weights.T, code, detail)
 
+    def albedo_at(self, code: FaceCode, vertex: Tensor) -> Tensor:
+        """(B, S, 3) as albedo, at some vertices (S,) only, in less time."""
+        detail = None if self.skin is None else self.skin.at_vertices(self._learned(code), vertex)
+        return self._coloured(self.region_weights[vertex].T, code, detail)
+
     def texture(self, code: FaceCode, size: int = 1024) -> Tensor:
         """(B, size, size, 3) linear RGB over the atlas, row 0 is v = 1; unused texels are skin."""
         detail = None if self.skin is None else self.skin.at_texels(self._learned(code), size)

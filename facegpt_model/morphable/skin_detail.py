@@ -50,9 +50,10 @@ class SkinDetail(nn.Module):
         uses = torch.bincount(triangles.flatten(), minlength=count).clamp_min(1)
         self.register_buffer("vertex_maps", summed / uses[:, None], persistent=False)
 
-    def at_vertices(self, weights: Tensor) -> Tensor:
-        """(B, V, 3) factors of linear RGB for component weights (B, K)."""
-        maps = self.vertex_maps.to(weights.dtype)
+    def at_vertices(self, weights: Tensor, vertex: Tensor | None = None) -> Tensor:
+        """(B, V, 3) factors of linear RGB for component weights (B, K); (B, S, 3) for vertices (S,)."""
+        maps = self.vertex_maps if vertex is None else self.vertex_maps[:, vertex]
+        maps = maps.to(weights.dtype)
         return self._factor(maps[0] + torch.einsum("bk,knp->bnp", weights, maps[1:]))
 
     def at_texels(self, weights: Tensor, size: int) -> Tensor:

@@ -16,8 +16,9 @@ from PIL import Image
 from facegpt_model.face import FaceCode, View
 from facegpt_model.fitting.colour_samples import linear_rgb
 from facegpt_model.fitting.correspondence import load_correspondence
+from facegpt_model.fitting.estimates import code_and_view
 from facegpt_model.fitting.landmark_fit import INNER, fit_landmarks, landmark_basis
-from facegpt_model.fitting.photo import LEFT_EYE_OUTER, RIGHT_EYE_OUTER, code_and_view
+from facegpt_model.fitting.photo import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
 from facegpt_model.fitting.portraits import Portrait
 from facegpt_model.morphable.build.atlas import texel_map
 from facegpt_model.morphable.openhead import OpenHead

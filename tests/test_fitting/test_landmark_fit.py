@@ -13,18 +13,18 @@ from numpy.typing import NDArray
 from facegpt_model.face import View
 from facegpt_model.fitting.calibrate import calibrate, in_turn
 from facegpt_model.fitting.correspondence import FILE, load_correspondence
+from facegpt_model.fitting.estimates import view_of
 from facegpt_model.fitting.landmark_fit import (
     EXPRESSION_SD,
     INNER,
     SIGMA_MM,
     Camera,
     LandmarkFit,
-    _moved,
     basis_at,
     fit_landmarks,
     landmark_basis,
+    moved,
 )
-from facegpt_model.fitting.photo import view_of
 from facegpt_model.fitting.portraits import Portrait
 from facegpt_model.morphable.base import load
 from facegpt_model.morphable.openhead import OpenHead
@@ -150,7 +150,7 @@ def test_the_end_is_a_minimum_of_the_stated_cost(model: OpenHead) -> None:
         other = LandmarkFit(
             end.identity + draw.normal(size=150) * 0.02,
             end.expression,
-            _moved(end.camera, np.append(draw.normal(size=3) * 2e-3, np.zeros(3))),
+            moved(end.camera, np.append(draw.normal(size=3) * 2e-3, np.zeros(3))),
         )
         assert cost(end) < cost(other)
 

@@ -17,7 +17,8 @@ from facegpt_model.face import FaceCode, View
 from facegpt_model.fitting.appearance_fit import fit_appearance, shape_precision
 from facegpt_model.fitting.colour_samples import linear_rgb, sample_colours
 from facegpt_model.fitting.correspondence import FILE
-from facegpt_model.fitting.photo import PhotoFit, code_and_view, fit_observation, fit_photo
+from facegpt_model.fitting.estimates import code_and_view
+from facegpt_model.fitting.photo import PhotoFit, fit_observation, fit_person, fit_photo
 from facegpt_model.morphable.base import load
 from facegpt_model.morphable.openhead import OpenHead
 from facegpt_model.perception import NoFace, load_photo
@@ -56,7 +57,7 @@ def test_the_example_portrait_is_fitted_and_says_where_it_came_from(
 ) -> None:
     assert fitted.nme_percent < 1.5
     assert fitted.faces_seen == 1
-    assert fitted.estimate.model == "landmark-fit@1"
+    assert fitted.estimate.model == "photometric-fit@1"
     assert fitted.estimate.source == "photo:" + hashlib.sha256(PORTRAIT.read_bytes()).hexdigest()
     assert fitted.estimate.code.basis == "openhead@2"
     assert view(fitted).image_size == (portrait.height, portrait.width)
@@ -83,6 +84,30 @@ def test_progress_rises_to_one(portrait: Image.Image) -> None:
     heard: list[float] = []
     fit_photo(portrait, lambda what, share: heard.append(share))
     assert heard == sorted(heard) and heard[-1] == 1.0 and len(heard) >= 3
+
+
+def test_the_fast_way_keeps_to_the_landmarks(portrait: Image.Image, fitted: PhotoFit) -> None:
+    fast = fit_photo(portrait, quality="fast")
+    assert fast.estimate.model == "landmark-fit@2" and fast.estimate.spread_mm is None
+    assert fast.nme_percent < 0.8 and fast.nme_percent < fitted.nme_percent
+
+
+def test_every_part_has_a_likely_error(fitted: PhotoFit) -> None:
+    spread = fitted.estimate.spread_mm
+    assert spread is not None and set(spread) == {"brows", "eyes", "nose", "mouth", "jaw", "whole"}
+    assert all(0.2 < mm < 6 for mm in spread.values())
+    assert spread["nose"] < spread["jaw"]  # the jaw line has no landmarks
+    assert fitted.estimate.spread is not None and fitted.estimate.spread.shape == (1, 150)
+    assert (fitted.estimate.spread < 1).all()  # the prior's own deviation
+
+
+def test_two_photos_of_one_person_share_the_shape(portrait: Image.Image, model: OpenHead) -> None:
+    darker = portrait.point(lambda value: int(value * 0.8)).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    one, two = fit_person([portrait, darker])
+    assert torch.equal(one.estimate.code.identity, two.estimate.code.identity)
+    assert not torch.equal(one.estimate.code.expression, two.estimate.code.expression)
+    assert max(one.nme_percent, two.nme_percent) < 2.0
+    assert view(one).light[0, 0].mean() > view(two).light[0, 0].mean()
 
 
 def test_the_largest_of_two_faces_is_fitted(portrait: Image.Image) -> None:

@@ -9,13 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 
 from facegpt_model.face import FaceEstimate
 from facegpt_model.serving.backend import Reply
 from tools.errors import ToolError
 from tools.imagine import ImagineRequest, checked_text, imagine
-from tools.reconstruct import ReconstructRequest, photos_in, reconstruct, reconstruct_many, show_photo
+from tools.reconstruct import (
+    ReconstructRequest,
+    photos_in,
+    reconstruct,
+    reconstruct_many,
+    reconstruct_person,
+    show_photo,
+)
 from tools.workspace import Workspace
 
 pytestmark = pytest.mark.usefixtures("small_pictures")
@@ -62,7 +70,7 @@ def test_a_portrait_becomes_a_face_with_an_overlay(case: Path) -> None:
         workspace,
         lambda doing, share: heard.append(share),
     )
-    assert "fitted by optimisation (landmark fit), not by the language model" in outcome.text
+    assert "fitted by optimisation (landmarks, skin and light), not by the language model" in outcome.text
     assert heard and min(heard) >= 0 and max(heard) <= 1
     face = workspace.face("face-1")
     assert not face.speculative and face.estimate.source.startswith("photo:")
@@ -82,6 +90,25 @@ def test_a_batch_goes_on_after_bad_photos(case: Path, tmp_path: Path) -> None:
     assert [bool(result.outcome) for result in results] == [False, False, True]
     assert "notes.jpg is not a picture" in results[0].error
     assert "no face" in results[1].error.lower()
+
+
+def test_a_batch_goes_on_where_it_stopped(case: Path) -> None:
+    list(reconstruct_many([PORTRAIT], Workspace(case), quality="fast"))
+    (again,) = reconstruct_many([PORTRAIT], Workspace(case), quality="fast")
+    assert again.outcome and again.outcome.faces == ("face-1",) and "made before" in again.outcome.text
+    (other,) = reconstruct_many([PORTRAIT], Workspace(case))  # by the other method
+    assert other.outcome and other.outcome.faces == ("face-2",)
+
+
+def test_photos_of_one_person_make_faces_of_one_shape(case: Path, tmp_path: Path) -> None:
+    second = tmp_path / "second.png"
+    Image.open(PORTRAIT).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(second)
+    workspace = Workspace(case)
+    outcome = reconstruct_person([PORTRAIT, second], workspace, quality="fast")
+    one, two = (workspace.face(handle).estimate.code.identity for handle in outcome.faces)
+    assert torch.equal(one, two) and "one person" in outcome.text
+    with pytest.raises(ToolError, match="two photos"):
+        reconstruct_person([PORTRAIT], workspace)
 
 
 def test_folders_are_read_in_order(tmp_path: Path) -> None:
