@@ -102,7 +102,7 @@ def _told_step(line: dict[str, float]) -> None:
 
 
 def evaluate(
-    suite: Annotated[str, typer.Argument(help="text, pairs, tools, geometry, photos or scans")],
+    suite: Annotated[str, typer.Argument(help="text, pairs, speculative, tools, geometry, photos or scans")],
     out: Annotated[Path, typer.Option(help="folder for SUITE.json")] = Path("out/evaluation"),
     count: Annotated[
         int | None,

@@ -11,13 +11,14 @@ from PIL import Image
 
 from facegpt_model.evaluation import photos, recovery, scans, text
 from facegpt_model.evaluation.scan_layouts import BadScans
+from facegpt_model.evaluation.speculative import speculative
 from facegpt_model.fitting.portraits import BadPortraits
 from facegpt_model.morphable.base import load
 from facegpt_model.rendering.still import contact_sheet
 from facegpt_model.semantics.axes import load_axes
 from facegpt_model.serving.in_process import InProcessBackend
 
-SUITES = ("text", "pairs", "tools", "geometry", "photos", "scans")
+SUITES = ("text", "pairs", "speculative", "tools", "geometry", "photos", "scans")
 PEOPLE, PORTRAITS, TEXTS = 50, 100, 60  # unless told otherwise
 TILES, TILE = 24, 256  # pictures on a sheet of overlays, pixels of each
 
@@ -66,6 +67,10 @@ def main(
     backend = InProcessBackend.load(checkpoint)
     if suite == "pairs":
         result = _pairs(backend, say)
+    elif suite == "speculative":
+        score = speculative(backend, backend.gpt.axes, count or TEXTS, progress=progress)
+        say(score.row())
+        result = asdict(score)
     else:
         texts = count or TEXTS
         result = _text(backend, texts, say) if suite == "text" else _tools(backend, texts, say)
