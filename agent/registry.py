@@ -29,7 +29,7 @@ from tools.remove import DeleteRequest, delete
 from tools.render import RenderRequest, render
 from tools.retrieve import BringRequest, RetrieveRequest, bring, retrieve
 from tools.step_back import RedoRequest, UndoRequest, redo, undo
-from tools.store.opening import default_folder, open_store
+from tools.store.opening import usual_store
 from tools.variants import VariantsRequest, variants
 from tools.workspace import Workspace
 
@@ -77,12 +77,12 @@ def _plain(call: Callable[[Any, Workspace], Outcome]) -> Callable[[Any, Services
 
 
 def _retrieve(request: RetrieveRequest, services: Services, report: Report) -> Outcome:
-    with open_store(default_folder(), services.workspace.studio, lambda told: report(told, 0.0)) as store:
+    with usual_store(services.workspace.studio, lambda told: report(told, 0.0)) as store:
         return retrieve(request, services.workspace, store, report)
 
 
 def _bring(request: BringRequest, services: Services, report: Report) -> Outcome:
-    with open_store(default_folder(), services.workspace.studio, lambda told: report(told, 0.0)) as store:
+    with usual_store(services.workspace.studio, lambda told: report(told, 0.0)) as store:
         return bring(request, services.workspace, store)
 
 

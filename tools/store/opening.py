@@ -23,6 +23,7 @@ from tools.studio import Studio
 from tools.writing import ensure_folder
 
 Report = Callable[[str], None]  # one sentence about something put right
+SERVER_VARIABLE = "FACEGPT_STORE_URL"
 CHROMA, SIDECAR, REBUILT = "chroma", "sidecar", "rebuilt"
 SERVER_LOG = "server.log"  # Chroma tells of every request
 MOST_COPIES = 64  # processes of one user that hold a copy of the same server's sidecar
@@ -49,6 +50,12 @@ def open_store(
         store = FaceStore(collections, folder / SIDECAR, calibration, lock, False, report, exact_limit)
         failing.pop_all()
     return store
+
+
+def usual_store(studio: Studio, report: Report = lambda _: None) -> FaceStore:
+    """The store that tools use when nobody names one: FACEGPT_STORE_URL's server, else the default folder."""
+    url = os.environ.get(SERVER_VARIABLE)
+    return connect(url, studio, report) if url else open_store(default_folder(), studio, report)
 
 
 def connect(url: str, studio: Studio, report: Report = lambda _: None) -> FaceStore:
