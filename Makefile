@@ -8,13 +8,16 @@ OUT    ?= out/demo
 # Two busy torch threads on one contended core are many times slower than one.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test setup assets format lint types clean
+.PHONY: demo test serve-cpu setup assets format lint types clean
 
 demo: assets  ## the main job: a scripted conversation, results in out/demo
 	$(BIN)/facegpt demo --out $(OUT)
 
 test: assets  ## all tests
 	$(BIN)/python -m pytest
+
+serve-cpu: $(READY)  ## vLLM for processors in .venv-serve; then: facegpt serve
+	PYTHON="$(PYTHON)" bash scripts/serve_cpu.sh
 
 setup: $(READY)  ## virtual environment with the pinned packages
 

@@ -5,6 +5,7 @@ Commands import what they need when they run, so that `facegpt --help` is quick.
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -15,6 +16,7 @@ from ui import (
     commands_data,
     commands_faces,
     commands_mcp,
+    commands_serve,
     commands_sheets,
     commands_store,
     commands_system,
@@ -40,9 +42,15 @@ def start(
     threads: Annotated[
         int, typer.Option(envvar="FACEGPT_THREADS", min=1, max=256, help="processor threads for the model")
     ] = 1,
+    server: Annotated[
+        str,
+        typer.Option(envvar="FACEGPT_SERVER", help="address of 'facegpt serve'; default: the embedded model"),
+    ] = "",
 ) -> None:
     """A chat in which faces are things you can make and hold: words and photos become 3D faces."""
     prepare(threads)
+    if server:
+        os.environ["FACEGPT_SERVER"] = server
 
 
 for room in (
@@ -55,6 +63,7 @@ for room in (
     commands_data,
     commands_workflows,
     commands_mcp,
+    commands_serve,
     commands_system,
 ):
     room.register(app)

@@ -66,17 +66,8 @@ class Grammars:
 
     def call(self, tools: Sequence[ToolSchema]) -> Matcher:
         """A matcher for one call of one of the tools; BackendError if a schema is not understood."""
-        calls = [
-            {
-                "type": "object",
-                "properties": {"name": {"const": tool.name}, "arguments": tool.parameters},
-                "required": ["name", "arguments"],
-                "additionalProperties": False,
-            }
-            for tool in tools
-        ]
         grammar = llguidance.LLMatcher.grammar_from_json_schema(
-            json.dumps({"anyOf": calls}), defaults={"whitespace_flexible": False}
+            json.dumps(call_schema(tools)), defaults={"whitespace_flexible": False}
         )
         return self._matcher(grammar, "the tools' schemas")
 
@@ -98,10 +89,30 @@ class Grammars:
         return Matcher(llguidance.LLMatcher(self._tokenizer, grammar), self._tokenizer.vocab_size)
 
 
-def sentence_grammar() -> str:
-    """Lark grammar of semantics/words.Statement.text over all canonical phrases."""
+def call_schema(tools: Sequence[ToolSchema]) -> dict[str, object]:
+    """JSON schema of one call of one of the tools."""
+    calls = [
+        {
+            "type": "object",
+            "properties": {"name": {"const": tool.name}, "arguments": tool.parameters},
+            "required": ["name", "arguments"],
+            "additionalProperties": False,
+        }
+        for tool in tools
+    ]
+    return {"anyOf": calls}
+
+
+WHO = '"A " who'  # a grammar of a whole sentence begins with this; one of its rest does not
+
+
+def sentence_grammar(begun: bool = False) -> str:
+    """Lark grammar of semantics/words.Statement.text over all canonical phrases.
+
+    begun: the sentence goes on after "A man", which is already said.
+    """
     phrases = " | ".join(json.dumps(phrase) for phrase in phrase_table())
-    return f"""start: "A " who age? with? "."
+    return f"""start: {"" if begun else WHO} age? with? "."
 who: "man" | "woman" | "person"
 age: " of about " AGE
 AGE: /[1-9][0-9]/
@@ -111,12 +122,12 @@ phrase: {phrases}
 """
 
 
-def heard_grammar(heard: Sequence[Wording]) -> str:
-    """Lark grammar of the canonical sentences that restate these wordings."""
+def heard_grammar(heard: Sequence[Wording], begun: bool = False) -> str:
+    """Lark grammar of the canonical sentences that restate these wordings, or of their rest after "A man"."""
     slots = [f"slot{number}" for number in range(len(heard))]
     rest = ' ", " '.join(slots[:-1]) + ' " and " ' + slots[-1] if len(slots) > 1 else slots[0]
     rules = [_slot_rule(name, wording) for name, wording in zip(slots, heard, strict=True)]
-    return f"""start: "A " who age? " with " {rest} "."
+    return f"""start: {"" if begun else WHO} age? " with " {rest} "."
 who: "man" | "woman" | "person"
 age: " of about " AGE
 AGE: /[1-9][0-9]/

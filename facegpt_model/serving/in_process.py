@@ -13,16 +13,19 @@ import torch
 from facegpt_model.face import FaceEstimate
 from facegpt_model.serving.backend import BackendError, ChatTurn, Reply, ToolCall, ToolSchema
 from facegpt_model.serving.decoding import Decoder, Grammars, heard_changes
+from facegpt_model.serving.rules import (
+    HEARD,
+    MAX_ANSWER,
+    MAX_CALL,
+    POSSIBLE,
+    RESTATES,
+    Rules,
+    chat_rules,
+    check_length,
+)
 from facegpt_model.vlm.hearing import Wording, hear, last_words
 from facegpt_model.vlm.model import SHIPPED_CHECKPOINT, FaceGPT, load_checkpoint
 from facegpt_model.vlm.tokens import END, FACE, IMAGE, TOOL_CALL, prompt, text_of, token_id
-
-RESTATES = ("A man", "A woman", "A person")  # how a sentence begins that restates a description
-HEARD = 0.35  # certainty from which something counts as said of the face
-POSSIBLE = 0.1  # ends below this share of the likeliest are no reading of a wording
-MAX_ANSWER = 160  # tokens of text
-MAX_CALL = 320  # tokens of a tool call
-MAX_PROMPT = 2000  # tokens; far above what the embedded model was trained on
 
 
 @dataclass
@@ -32,24 +35,6 @@ class _Answer:
     ids: list[int] = field(default_factory=list)
     codes: list[torch.Tensor] = field(default_factory=list)
     calls: list[ToolCall] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class _Rules:
-    """What an answer may hold.
-
-    No face is spoken about a photo, since the vision tower is untrained and the model would
-    make it up, nor after a tool has answered.
-    """
-
-    may_call: bool
-    may_make_face: bool
-    must_make_face: bool = False
-
-
-def _has_photo(turns: Sequence[ChatTurn]) -> bool:
-    users = [turn for turn in turns if turn.role == "user"]
-    return bool(users and users[-1].photo_names)
 
 
 class InProcessBackend:
@@ -86,29 +71,24 @@ class InProcessBackend:
         on_text: Callable[[str], None] | None = None,
     ) -> Reply:
         """Answer the last turn; see Backend.chat."""
-        may_make_face = not _has_photo(turns) and turns[-1].role == "user"
-        return self._answer(prompt(turns, faces), tools, on_text, _Rules(bool(tools), may_make_face))
+        return self._answer(prompt(turns, faces), tools, on_text, chat_rules(turns, bool(tools)))
 
     def imagine(self, text: str) -> Reply:
         """A face for a description; the answer is held to restate it and to end with <FACE>."""
         turns = [ChatTurn("user", text)]
-        return self._answer(prompt(turns, ()), (), None, _Rules(False, True, must_make_face=True), "A")
+        return self._answer(prompt(turns, ()), (), None, Rules(False, True, must_make_face=True), "A")
 
     def _answer(
         self,
         text: str,
         tools: Sequence[ToolSchema],
         on_text: Callable[[str], None] | None,
-        rules: _Rules,
+        rules: Rules,
         begin: str = "",
     ) -> Reply:
         tokenizer = self.gpt.tokenizer
         ids = tokenizer(text, add_special_tokens=False).input_ids
-        if len(ids) > MAX_PROMPT:
-            raise BackendError(
-                f"the message is {len(ids)} tokens long; the embedded model reads at most {MAX_PROMPT}, "
-                "so say it shorter"
-            )
+        check_length(len(ids))
         decoder = Decoder(self.gpt.model.model.language_model, self.gpt.clause_layer)
         answer = _Answer(tokenizer(begin, add_special_tokens=False).input_ids if begin else [])
         decoder.feed([*ids, *answer.ids])
@@ -179,7 +159,7 @@ class InProcessBackend:
         answer.ids += [*self._space, self._face]
         answer.codes.append(self._code(decoder.hidden))
 
-    def _next(self, decoder: Decoder, rules: _Rules) -> int:
+    def _next(self, decoder: Decoder, rules: Rules) -> int:
         logits = decoder.logits()
         logits[self._image] = -torch.inf
         if not rules.may_call:

@@ -80,10 +80,11 @@ class FaceHead(nn.Module):
         features = self.trunk(hidden)
         return AxisReadout(torch.tanh(self.value(features)), self.mention(features))
 
+    def sliders(self, hidden: Tensor) -> Tensor:
+        """(B, K) slider values of (B, H) hidden states: 0 where an axis was not mentioned."""
+        read = self.readout(hidden)
+        return torch.where(read.mention > MENTIONED, read.values, torch.zeros_like(read.values))
+
     def forward(self, hidden: Tensor) -> Tensor:
         """(B, D) flat codes of (B, H) hidden states: mentioned axes only."""
-        read = self.readout(hidden)
-        return (
-            torch.where(read.mention > MENTIONED, read.values, torch.zeros_like(read.values))
-            @ self.directions
-        )
+        return self.sliders(hidden) @ self.directions

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from facegpt_model.semantics.axes import Axis
-from facegpt_model.vlm.clause_head import DEGREES, ClauseHead
+from facegpt_model.vlm.clause_head import DEGREES, Heard
 
 NEAR = 3  # tokens within which the same end is one wording and not two
 
@@ -39,7 +39,7 @@ class Wording:
 
 @torch.no_grad()
 def hear(
-    states: Tensor, head: ClauseHead, axes: Sequence[Axis], least: float, share: float
+    states: Tensor, head: Callable[[Tensor], Heard], axes: Sequence[Axis], least: float, share: float
 ) -> tuple[Wording, ...]:
     """The wordings in (T, H) states of the clause head's layer, in the order they were said.
 

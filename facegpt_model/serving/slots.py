@@ -1,0 +1,77 @@
+"""Parameter slots: reserved rows of the vocabulary in whose logits a server hands out what the model reads.
+
+A server of language models answers with tokens and with logits, not with hidden states. So the
+exported vocabulary has one extra token for each number: "<slot:nose width>" for every named
+axis, and a few "<heard:...>" for what the clause head heard at a token. Their logits are
+OFFSET plus the number: far too small ever to be said, and exact to about 1e-5. The names are
+the contract: a client asks for the axes it knows, wherever they stand in the server's table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from facegpt_model.vlm.clause_head import DEGREES, Heard
+
+OFFSET = -100.0
+MOST_PER_READING = 128  # numbers that a vLLM server gives out for one token
+HEARD_ENDS = 12  # likeliest ends that are told of a token
+HEARD = (
+    "<heard:certainty>",
+    "<heard:degree>",
+    *(f"<heard:end {n}>" for n in range(HEARD_ENDS)),
+    *(f"<heard:share {n}>" for n in range(HEARD_ENDS)),
+)
+
+
+def axis_slot(name: str) -> str:
+    """The token in whose logit the value of an axis stands."""
+    return f"<slot:{name}>"
+
+
+def slot_tokens(axes: Sequence[str], hears: bool) -> list[str]:
+    """All reserved tokens, in the order of their rows: axes first."""
+    return [*map(axis_slot, axes), *(HEARD if hears else ())]
+
+
+def heard_numbers(heard: Heard) -> Tensor:
+    """(N, len(HEARD)) of N tokens: certainty that a wording ended, index of its degree, the
+    likeliest ends and their probabilities.
+
+    An end is told as how many rows before the first "<heard:...>" its axis has its slot, negative
+    for the low end, so that a client needs to know no more than names.
+    """
+    ends = heard.ends.float().softmax(-1)[:, :-1]
+    axes = ends.shape[1] // 2
+    share, end = ends.topk(HEARD_ENDS, dim=-1)
+    rows_before = (axes - end % axes) * torch.where(end >= axes, 1, -1)
+    degree = heard.degrees.argmax(-1, keepdim=True).float()
+    return torch.cat([ends.sum(1, keepdim=True), degree, rows_before.float(), share], dim=1)
+
+
+def heard_again(numbers: Tensor, rows_before: Sequence[int]) -> Heard:
+    """What was heard, from (N, len(HEARD)) numbers of a server.
+
+    rows_before: for each axis of this house how many rows before the first "<heard:...>" the server
+    has its slot, 0 where it has none. What the likeliest ends leave is spread over all others; ends of
+    axes that only the server knows are not heard.
+    """
+    certainty, degree = numbers[:, 0], numbers[:, 1].round().long()
+    end = numbers[:, 2 : 2 + HEARD_ENDS].round().long()
+    share = numbers[:, 2 + HEARD_ENDS :].clamp_min(0.0)
+    size = len(rows_before)
+    rest = ((certainty - share.sum(1)) / max(2 * size - HEARD_ENDS, 1)).clamp_min(1e-12)
+    own = rest[:, None].expand(-1, 2 * size).clone()
+    rows = {before: row for row, before in enumerate(rows_before) if before}
+    for token in range(len(numbers)):
+        for before, probability in zip(end[token].tolist(), share[token].tolist(), strict=True):
+            row = rows.get(abs(before))
+            if row is not None:
+                own[token, row + size * (before > 0)] = max(probability, 1e-12)
+    none = (1.0 - certainty).clamp_min(1e-12)
+    degrees = torch.full((len(numbers), len(DEGREES)), -20.0)
+    degrees[torch.arange(len(numbers)), degree.clamp(0, len(DEGREES) - 1)] = 0.0
+    return Heard(torch.cat([own, none[:, None]], dim=1).log(), degrees)
