@@ -20,13 +20,11 @@ def export_checkpoint(
     from rich.console import Console
 
     from facegpt_model.serving import export
-    from facegpt_model.serving.backend import BackendError
     from ui.console import Progress
 
-    if precision not in ("float32", "bfloat16"):
-        raise BackendError(f"precision is float32 or bfloat16, not {precision!r}")
+    chosen = export.checked_precision(precision)
     with Progress(Console(highlight=False, emoji=False)) as progress:
-        export.export_checkpoint(out, checkpoint, precision, progress)
+        export.export_checkpoint(out, checkpoint, chosen, progress)
     for path in sorted(out.iterdir()):
         typer.echo(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
 
@@ -51,12 +49,11 @@ def serve(
     from facegpt_model.assets import home
     from facegpt_model.serving import launch
     from facegpt_model.serving.backend import BackendError
-    from facegpt_model.serving.export import CARD
+    from facegpt_model.serving.export import CARD, checked_precision
     from facegpt_model.serving.export import export_checkpoint as export
     from ui.console import Progress
 
-    if precision not in ("float32", "bfloat16"):
-        raise BackendError(f"precision is float32 or bfloat16, not {precision!r}")
+    chosen = checked_precision(precision)
     launch.serving_python()
     cache = home() / "serving"
     with Progress(Console(highlight=False, emoji=False)) as progress:
@@ -64,7 +61,7 @@ def serve(
         if model is None and not _is_current(folder / CARD):
             export(folder, None, "float32", progress)
         settings = launch.ServeSettings(
-            model=folder.resolve(), host=host, port=port, precision=precision, sequences=sequences,
+            model=folder.resolve(), host=host, port=port, precision=chosen, sequences=sequences,
             cache_gib=cache_gib, gpus=gpus, eager=not compiled,
         )  # fmt: skip
         server = launch.start(settings, cache, os.environ.get("FACEGPT_SERVER_KEY", ""), progress)

@@ -79,9 +79,7 @@ def agreement(one: Sequence[Reply], other: Sequence[Reply]) -> Agreement:
     """How far the answers of two engines agree."""
     pairs = list(zip(one, other, strict=True))
     same = [(a, b) for a, b in pairs if a.text == b.text and a.faces and len(a.faces) == len(b.faces)]
-    apart = [
-        float((a.faces[0].code.identity - b.faces[0].code.identity).abs().max()) for a, b in same
-    ]
+    apart = [float((a.faces[0].code.identity - b.faces[0].code.identity).abs().max()) for a, b in same]
     return Agreement(
         asked=len(pairs),
         kind=sum(_kind(a) == _kind(b) for a, b in pairs),

@@ -15,7 +15,7 @@ from typing import Literal, cast
 
 import torch
 from safetensors.torch import save_file
-from transformers import LlamaConfig, LlavaProcessor
+from transformers import CLIPVisionConfig, LlamaConfig, LlavaProcessor
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from facegpt_model.serving.backend import CheckpointError
@@ -29,6 +29,13 @@ HEADS = ("face_head.", "clause_head.")  # small, and kept exact
 TEMPLATE = Path(__file__).with_name("chat_template.jinja")
 
 Precision = Literal["float32", "bfloat16"]
+
+
+def checked_precision(name: str) -> Precision:
+    """The precision of this name; CheckpointError for another one."""
+    if name == "float32" or name == "bfloat16":
+        return name
+    raise CheckpointError(f"precision is float32 or bfloat16, not {name!r}")
 
 
 def export_checkpoint(
@@ -130,7 +137,7 @@ def _write_model(gpt: FaceGPT, folder: Path, start: int, dtype: torch.dtype) -> 
 
 def _write_processor(gpt: FaceGPT, folder: Path) -> None:
     """Tokenizer, chat template, and the picture processor that belongs to the Llava class."""
-    vision = gpt.model.config.vision_config
+    vision = cast(CLIPVisionConfig, gpt.model.config.vision_config)
     side = int(vision.image_size)
     pictures = CLIPImageProcessorPil(size={"shortest_edge": side}, crop_size={"height": side, "width": side})
     template = TEMPLATE.read_text(encoding="utf-8")

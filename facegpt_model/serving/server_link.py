@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, cast
 
 import httpx
@@ -47,7 +47,7 @@ class ServerLink:
         """The JSON answer to a JSON body."""
         return self._json("POST", path, body)
 
-    def stream(self, path: str, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def stream(self, path: str, body: dict[str, Any]) -> Generator[dict[str, Any], None, None]:
         """Server-sent events as they arrive. Closing the iterator cancels the request at the server."""
         begun = False
         for last in self._tries():

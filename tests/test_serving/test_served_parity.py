@@ -1,0 +1,98 @@
+"""The served model against the engine in this process. Starts real servers: scripts/serve_tests.sh."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from facegpt_model.evaluation import parity
+from facegpt_model.serving import launch
+from facegpt_model.serving.backend import BackendError, ChatTurn
+from facegpt_model.serving.export import export_checkpoint
+from facegpt_model.serving.in_process import InProcessBackend
+from facegpt_model.serving.vllm_client import VllmBackend
+from facegpt_model.vlm.tokens import FACE
+
+pytestmark = [pytest.mark.serve, pytest.mark.slow]
+PORT = 8917
+QUESTIONS = 50
+STATEMENTS = 12
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    try:
+        launch.serving_python()
+    except BackendError as error:
+        pytest.skip(str(error))
+    return export_checkpoint(tmp_path_factory.mktemp("served") / "model")
+
+
+def started(exported: Path, precision: str) -> launch.Server:
+    settings = launch.ServeSettings.model_validate({"model": exported, "port": PORT, "precision": precision})
+    return launch.start(settings, exported.parent / "cache")
+
+
+@pytest.fixture(scope="module")
+def own() -> InProcessBackend:
+    return InProcessBackend.load()
+
+
+@pytest.fixture(scope="module")
+def exact(exported: Path) -> Iterator[VllmBackend]:
+    with started(exported, "float32") as server:
+        yield VllmBackend.connect(server.url)
+
+
+def vectors(backend: VllmBackend) -> torch.Tensor:
+    return torch.stack([parity.served_sliders(backend, said) for said in parity.statements(STATEMENTS)])
+
+
+def test_in_float32_faces_decisions_and_calls_are_the_same(exact: VllmBackend, own: InProcessBackend) -> None:
+    here = torch.stack([parity.own_sliders(own, said) for said in parity.statements(STATEMENTS)])
+    assert here.abs().max() > 0.2 and (here - vectors(exact)).abs().max() <= 1e-3
+    asked = parity.questions(QUESTIONS)
+    found = parity.agreement(parity.ask(own, asked), parity.ask(exact, asked))
+    assert found.kind == found.asked == QUESTIONS and found.calls == QUESTIONS, found
+    assert found.words >= QUESTIONS - 2 and found.faces <= 1e-2, found
+
+
+def test_a_conversation_streams_and_goes_on(exact: VllmBackend) -> None:
+    pieces: list[str] = []
+    first = ChatTurn("user", "an old man with a hooked nose")
+    reply = exact.chat([first], (), (), pieces.append)
+    assert len(pieces) > 3 and "".join(pieces).strip() == reply.text.replace(FACE, "").strip()
+    turns = [first, ChatTurn("assistant", reply.text), ChatTurn("user", "hello")]
+    assert exact.chat(turns, (), ["face-1"]).text
+
+    def stop(text: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        exact.chat([first], (), (), stop)
+    assert exact.chat([first], ()).text == reply.text
+
+
+def test_bfloat16_is_near_survives_a_restart_and_its_death_is_told(
+    exported: Path, own: InProcessBackend
+) -> None:
+    with started(exported, "bfloat16") as server:
+        backend = VllmBackend.connect(server.url)
+        served = vectors(backend)
+        killer = threading.Timer(0.5, server.process.kill)
+
+        def first_piece(text: str) -> None:
+            if not killer.is_alive():
+                killer.start()
+
+        with pytest.raises(BackendError, match=r"conversation is kept|no server answers"):
+            for _ in range(1000):
+                backend.chat([ChatTurn("user", "an old man with a hooked nose")], (), (), first_piece)
+    here = torch.stack([parity.own_sliders(own, said) for said in parity.statements(STATEMENTS)])
+    assert torch.corrcoef(torch.stack([here.flatten(), served.flatten()]))[0, 1] >= 0.999
+    with started(exported, "bfloat16") as server:
+        assert torch.equal(vectors(VllmBackend.connect(server.url)), served)
