@@ -89,6 +89,8 @@ def environment(settings: ServeSettings, cache: Path, api_key: str = "") -> dict
         "VLLM_CACHE_ROOT": str(cache),
         "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor"),
     }
+    if settings.eager:
+        own["TORCHDYNAMO_DISABLE"] = "1"  # else the first read-out waits for a C++ compiler
     return {**own, **({"VLLM_API_KEY": api_key} if api_key else {})}
 
 
