@@ -33,8 +33,10 @@ Precision = Literal["float32", "bfloat16"]
 
 def checked_precision(name: str) -> Precision:
     """The precision of this name; CheckpointError for another one."""
-    if name == "float32" or name == "bfloat16":
-        return name
+    if name == "float32":
+        return "float32"
+    if name == "bfloat16":
+        return "bfloat16"
     raise CheckpointError(f"precision is float32 or bfloat16, not {name!r}")
 
 
@@ -138,14 +140,14 @@ def _write_model(gpt: FaceGPT, folder: Path, start: int, dtype: torch.dtype) -> 
 def _write_processor(gpt: FaceGPT, folder: Path) -> None:
     """Tokenizer, chat template, and the picture processor that belongs to the Llava class."""
     vision = cast(CLIPVisionConfig, gpt.model.config.vision_config)
-    side = int(vision.image_size)
+    side = cast(int, vision.image_size)
     pictures = CLIPImageProcessorPil(size={"shortest_edge": side}, crop_size={"height": side, "width": side})
     template = TEMPLATE.read_text(encoding="utf-8")
     gpt.tokenizer.chat_template = template
     processor = LlavaProcessor(
         image_processor=pictures,
         tokenizer=gpt.tokenizer,
-        patch_size=int(vision.patch_size),
+        patch_size=cast(int, vision.patch_size),
         vision_feature_select_strategy="default",
         image_token=IMAGE,
         num_additional_image_tokens=1,
