@@ -70,6 +70,28 @@ def prepare(
         typer.echo(f"photos without a licence are listed in {out / 'licences.csv'}: fill it, then --licences")
 
 
+@data.command()
+def fit(
+    folder: Annotated[
+        Path, typer.Argument(exists=True, file_okay=False, help="folder of photos; subfolders are read too")
+    ],
+    out: Annotated[Path, typer.Option(help="file of codes; a stopped run is continued")] = Path("codes.npz"),
+    fast: Annotated[bool, typer.Option("--fast", help="landmarks only")] = False,
+) -> None:
+    """Fit a face to every photo of FOLDER: codes to train on, with their likely errors."""
+    from rich.console import Console
+
+    from facegpt_model.fitting.pseudo_codes import fit_folder
+    from ui.console import Progress
+
+    with Progress(Console(highlight=False, emoji=False)) as progress:
+        made = fit_folder(folder, out, "fast" if fast else "default", progress)
+    for name, reason in made.failures.items():
+        typer.echo(f"no code for {name}: {reason}", err=True)
+    missing = len(made.failures)
+    typer.echo(f"{out}: {made.fitted} photos fitted now, {made.known} known before, {missing} without a face")
+
+
 def register(app: typer.Typer) -> None:
     """Add this group."""
     app.add_typer(data)

@@ -26,6 +26,7 @@ EXPECTED = {
     "facegpt_model.semantics.axes": ("UnknownAxis",),
     "facegpt_model.serving.backend": ("BackendError",),
     "facegpt_model.fitting.portraits": ("BadPortraits",),
+    "facegpt_model.fitting.pseudo_codes": ("NothingToFit",),
     "facegpt_model.training.config": ("ConfigError",),
     "facegpt_model.data.photos": ("BadPhotoFolder",),
     "facegpt_model.data.licences": ("BadLicences",),
