@@ -147,7 +147,7 @@ class ColourProblem:
         """Cost and state after some Levenberg-Marquardt steps."""
         damping, free = 0.1, stage.free
         for _ in range(steps):
-            residual, jacobian = self.residual_and_slope(state)
+            residual, jacobian = self.residual_and_slope(state, free)
             size = residual.norm(dim=1)
             scale = (ROBUST_MEDIANS * size[stage.weight > 0].median()).clamp_min(COLOUR_SD)
             share = (1 + (size / scale) ** 2) ** -2  # Geman and McClure
@@ -195,15 +195,20 @@ class ColourProblem:
     def _irradiance(self, state: Tensor) -> Tensor:
         return (self.samples.shading @ self.light(state)).clamp_min(FLOOR)
 
-    def residual_and_slope(self, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Residual (S + F, 3) and the slope (3 (S + F), A + 28) of the prediction."""
-        steps = FD_STEP * torch.cat([torch.zeros(1, self.count), torch.eye(self.count)]).double()
+    def residual_and_slope(self, state: Tensor, free: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Residual (S + F, 3) and the slope (3 (S + F), A + 28) of the prediction.
+
+        free: (A + 28,) bool; the slopes of albedo components that are not free are left at 0
+        """
+        which = slice(None) if free is None else free[: self.count]
+        steps = FD_STEP * torch.cat([torch.zeros(1, self.count), torch.eye(self.count)[which]]).double()
         paint = self._paint(state[None, : self.count] + steps)
         irradiance = self._irradiance(state)
         linear = (paint[0] * irradiance).clamp_min(FLOOR)
         predicted = linear.pow(1 / GAMMA)
         gain = predicted / linear / GAMMA
-        by_albedo = ((paint[1:] - paint[0]) / FD_STEP * irradiance * gain).permute(1, 2, 0)
+        by_albedo = torch.zeros(*linear.shape, self.count, dtype=torch.float64)
+        by_albedo[:, :, which] = ((paint[1:] - paint[0]) / FD_STEP * irradiance * gain).permute(1, 2, 0)
         by_level = (linear * gain)[..., None]
         by_shape = torch.zeros(*linear.shape, 9, 3, dtype=torch.float64)
         level = USUAL_LEVEL * state[self.count].exp()

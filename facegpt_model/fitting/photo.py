@@ -41,7 +41,10 @@ from facegpt_model.vlm.tower import load_identity_prior
 
 Quality = Literal["fast", "default"]
 METHODS: dict[Quality, str] = {"fast": "landmark-fit@2", "default": "photometric-fit@1"}
-PRIOR_DOUBT = 0.5  # of the deviations that the learned prior gives; found on rendered strangers
+PRIOR_DOUBT: dict[Quality, float] = {  # of the deviations that the learned prior gives, which are
+    "fast": 0.35,  # too large; landmarks alone are drawn towards a mean face and deserve less belief
+    "default": 0.5,
+}
 QUICK_VERTICES = 500  # looked at for first colours
 RIGHT_EYE_OUTER, LEFT_EYE_OUTER = 33, 263
 
@@ -113,7 +116,7 @@ def fit_person(
     shots = []
     for k, photo in enumerate(photos):
         report("looking for faces", 0.3 * k / len(photos))
-        shots.append(_observe(model, photo, names[k] if k < len(names) else f"photo {k + 1}"))
+        shots.append(_observe(model, photo, names[k] if k < len(names) else f"photo {k + 1}", quality))
     if len(shots) > 1:
         shots = _with_one_identity(model, shots)
     report("fitting skin and light", 0.3)
@@ -159,12 +162,12 @@ def expected_expression(model: OpenHead, face: FaceObservation) -> Array:
     return load_correspondence().expression(face.blendshapes.double().numpy())[order]
 
 
-def learned_belief(photo: Image.Image, face: FaceObservation) -> Belief:
-    """What frozen face nets say of the identity (vlm/tower.py), before any fitting."""
+def learned_belief(photo: Image.Image, face: FaceObservation, doubt: float) -> Belief:
+    """What frozen face nets say of the identity (vlm/tower.py); doubt scales its deviations."""
     mean, deviation = load_identity_prior()(
         photo_tensor(photo)[None], face.points478[None], face.blendshapes[None]
     )
-    return Belief(mean[0].double().numpy(), PRIOR_DOUBT * deviation[0].double().numpy())
+    return Belief(mean[0].double().numpy(), doubt * deviation[0].double().numpy())
 
 
 def landmark_error(model: OpenHead, points: Array, code: FaceCode, view: View) -> float:
@@ -180,9 +183,9 @@ def _percent(found: Array, points: Array) -> float:
     return float(missed.mean() / max(eyes, 1e-9) * 100)
 
 
-def _observe(model: OpenHead, photo: Image.Image, name: str) -> _Shot:
+def _observe(model: OpenHead, photo: Image.Image, name: str, quality: Quality) -> _Shot:
     faces = analyse(photo, str(photo.info.get("file_name", name)))
-    belief = learned_belief(photo, faces[0])
+    belief = learned_belief(photo, faces[0], PRIOR_DOUBT[quality])
     fit, _ = fit_observation(model, faces[0], photo.size, belief)
     points = faces[0].points478[:, :2].double().numpy()
     expected = expected_expression(model, faces[0])
