@@ -43,6 +43,22 @@ def synthetic(
 
 
 @data.command()
+def see(
+    shards: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="folder of synthetic faces")],
+    out: Annotated[Path, typer.Option(help="folder for what the nets see; a stopped run is continued")],
+) -> None:
+    """Let the frozen face nets look at synthetic faces once; the tower is trained on what they see."""
+    from rich.console import Console
+
+    from facegpt_model.data.features import see_shards
+    from ui.console import Progress
+
+    with Progress(Console(highlight=False, emoji=False)) as progress:
+        files = see_shards(shards, out, progress)
+    typer.echo(f"wrote {len(files)} files: {files[0]} to {files[-1].name}")
+
+
+@data.command()
 def prepare(
     folder: Annotated[Path, typer.Argument(help="folder of photos; subfolders are read too")],
     out: Annotated[Path, typer.Option(help="folder for crops and tables; a stopped run is continued")],

@@ -80,7 +80,7 @@ def models() -> None:
 
 
 def train(
-    stage: Annotated[str, typer.Argument(help="which stage; so far: instruction")],
+    stage: Annotated[str, typer.Argument(help="instruction, hearing or tower")],
     overrides: Annotated[list[str] | None, typer.Argument(metavar="[key=value]...")] = None,
     preset: Annotated[str, typer.Option(help="name of a preset in facegpt_model/training/presets")] = "cpu",
     out: Annotated[

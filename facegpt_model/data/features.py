@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from facegpt_model.vlm.frozen import FrozenFeatures, see
 
 AT_ONCE = 32  # pictures
 FEATURES = tuple(part.name for part in fields(FrozenFeatures))
+TRUTHS = ("identity", "expression", "rotation", "translation", "focal", "points478", "person")
 SHAKE_SIZE, SHAKE_PLACE = 0.04, 0.02  # of the landmark crop, as a detector is never exact
 Progress = Callable[[str, float], None]
 
@@ -46,6 +47,14 @@ class SeenFaces:
 
     def __len__(self) -> int:
         return len(self.identity)
+
+    @staticmethod
+    def joined(parts: Sequence[SeenFaces]) -> SeenFaces:
+        """All faces of several sets."""
+        seen = {name: torch.cat([getattr(part.seen, name) for part in parts]) for name in FEATURES}
+        rest = {name: torch.cat([getattr(part, name) for part in parts]) for name in TRUTHS}
+        kinds = tuple(kind for part in parts for kind in part.kinds)
+        return SeenFaces(seen=FrozenFeatures(**seen), kinds=kinds, **rest)
 
     def features(self, index: Tensor) -> FrozenFeatures:
         """Features of some faces, in float32."""
@@ -98,13 +107,7 @@ def read_seen(folder: Path, limit: int | None = None) -> SeenFaces:
 
     return SeenFaces(
         seen=FrozenFeatures(**{name: joined(name) for name in FEATURES}),
-        identity=joined("identity"),
-        expression=joined("expression"),
-        rotation=joined("rotation"),
-        translation=joined("translation"),
-        focal=joined("focal"),
-        points478=joined("points478"),
-        person=joined("person"),
+        **{name: joined(name) for name in TRUTHS},
         kinds=tuple(kind for part in stored for kind in part["kind"]),
     )
 

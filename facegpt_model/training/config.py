@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Sequence
 from importlib import resources
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -19,21 +19,36 @@ from pydantic import (
 
 from facegpt_model.vlm.lora import LoraSettings
 
+Config = TypeVar("Config", bound="LoopConfig")
+
 
 class ConfigError(ValueError):
     """A preset or an override that cannot be used."""
 
 
-class StageConfig(BaseModel, frozen=True, extra="forbid"):
-    """Everything a run of one stage needs besides its data generators."""
+class LoopConfig(BaseModel, frozen=True, extra="forbid"):
+    """What the loop itself needs to know of a run, whatever its stage."""
 
     steps: PositiveInt = 2000
-    max_minutes: NonNegativeFloat = Field(0.0, description="stop after this wall time; 0 is no limit")
-    tokens_per_step: PositiveInt = Field(700, description="padded tokens per device and step")
+    max_minutes: NonNegativeFloat = Field(default=0.0, description="stop after this wall time; 0 is no limit")
     learning_rate: PositiveFloat = 1e-3
     warmup_steps: NonNegativeInt = 40
-    final_share: NonNegativeFloat = Field(0.03, description="learning rate at the end, share of the peak")
+    final_share: NonNegativeFloat = Field(
+        default=0.03, description="learning rate at the end, share of the peak"
+    )
     gradient_clip: PositiveFloat = 1.0
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        default="auto", description="auto: bf16 where the processor has it"
+    )
+    seed: int = 0
+    threads: PositiveInt = 1
+    save_minutes: PositiveFloat = Field(default=5.0, description="minutes between resumable checkpoints")
+
+
+class StageConfig(LoopConfig, frozen=True, extra="forbid"):
+    """Everything a run of one stage needs besides its data generators."""
+
+    tokens_per_step: PositiveInt = Field(700, description="padded tokens per device and step")
     mention_weight: NonNegativeFloat = Field(0.2, description="was this axis mentioned, at <FACE>")
     value_weight: NonNegativeFloat = Field(2.0, description="how far the axis moved, at <FACE>")
     phrase_share: NonNegativeFloat = Field(
@@ -50,19 +65,18 @@ class StageConfig(BaseModel, frozen=True, extra="forbid"):
     head_steps: NonNegativeInt = Field(1500, description="steps of the face head alone on those, at the end")
     competing_words: PositiveInt = Field(4096, description="random vocabulary rows beside the batch's own")
     lora: LoraSettings = LoraSettings()
-    precision: Literal["auto", "fp32", "bf16"] = Field(
-        "auto", description="auto: bf16 where the processor has it"
-    )
     start: str = Field(
         "", description="folder of a checkpoint to begin from, 'shipped' for the one in the package"
     )
-    seed: int = 0
-    threads: PositiveInt = 1
-    save_minutes: PositiveFloat = Field(5.0, description="minutes between resumable checkpoints")
 
 
 def load_preset(stage: str, preset: str, overrides: Sequence[str] = ()) -> StageConfig:
-    """The preset `<stage>_<preset>.toml` with key=value overrides.
+    """The preset `<stage>_<preset>.toml` of a stage of the language model; errors as load_config."""
+    return load_config(StageConfig, stage, preset, overrides)
+
+
+def load_config(kind: type[Config], stage: str, preset: str, overrides: Sequence[str] = ()) -> Config:
+    """The preset `<stage>_<preset>.toml` with key=value overrides, as settings of this kind.
 
     Raises ConfigError naming the known presets, or the key that is wrong.
     """
@@ -82,7 +96,7 @@ def load_preset(stage: str, preset: str, overrides: Sequence[str] = ()) -> Stage
             target = target.setdefault(parent, {})
         target[leaf] = value
     try:
-        return StageConfig.model_validate(fields)
+        return kind.model_validate(fields)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

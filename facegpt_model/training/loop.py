@@ -16,7 +16,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from facegpt_model.training.config import StageConfig
+from facegpt_model.training.config import LoopConfig
 
 LOG_EVERY = 10  # steps
 
@@ -52,20 +52,20 @@ class Progress:
     step: int = 0
     seconds: float = 0.0
 
-    def share(self, config: StageConfig) -> float:
+    def share(self, config: LoopConfig) -> float:
         """Finished share of the run in [0, 1], by steps or by wall time, whichever is further."""
         by_time = self.seconds / (60 * config.max_minutes) if config.max_minutes else 0.0
         return min(1.0, max(self.step / config.steps, by_time))
 
 
-def learning_rate(config: StageConfig, progress: Progress) -> float:
+def learning_rate(config: LoopConfig, progress: Progress) -> float:
     """Linear warm-up, then a cosine down to final_share of the peak."""
     warm = min(1.0, (progress.step + 1) / max(1, config.warmup_steps))
     cosine = 0.5 * (1 + math.cos(math.pi * progress.share(config)))
     return config.learning_rate * warm * (config.final_share + (1 - config.final_share) * cosine)
 
 
-def mixed_precision(config: StageConfig) -> str:
+def mixed_precision(config: LoopConfig) -> str:
     """accelerate's name of the precision: "no" or "bf16".
 
     Measured on AVX512-BF16: 1.7 times the tokens a second of fp32; without it bf16 is
@@ -81,7 +81,7 @@ def mixed_precision(config: StageConfig) -> str:
 
 def train(
     stage: Any,
-    config: StageConfig,
+    config: LoopConfig,
     folder: Path,
     report: Callable[[dict[str, float]], None] | None = None,
 ) -> Progress:

@@ -49,9 +49,10 @@ class Standardise(nn.Module):
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("scale", torch.ones(size))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(..., size) standardised."""
-        return (x - self.mean) / self.scale
+    def forward(self, x: Tensor, noise: float = 0.0) -> Tensor:
+        """(..., size) standardised, with random numbers of this deviation added."""
+        standard = (x - self.mean) / self.scale
+        return standard + noise * torch.randn_like(standard) if noise else standard
 
     def learn(self, x: Tensor) -> None:
         """Take mean and deviation of (N, size) numbers."""
@@ -99,6 +100,7 @@ class FaceTower(nn.Module):
         self.doubt = nn.Linear(width, settings.identities)
         self.vector_scale = Standardise(vector_size())
         self.linear = nn.Linear(vector_size(), settings.identities)
+        self.noise = 0.0  # of standardised features, while training
         self.register_buffer("reference", torch.zeros(points // 3, 3))
         for layer_ in (self.correct, self.doubt, self.linear):
             nn.init.zeros_(layer_.weight)
@@ -108,7 +110,7 @@ class FaceTower(nn.Module):
         """Tokens and code of B faces."""
         tokens = self.blocks(self._lifted(seen))
         pooled, _ = self.pool(self.asks.expand(len(tokens), -1, -1), tokens, tokens, need_weights=False)
-        mean = self.linear(self.vector_scale(self.vector(seen))) + self.correct(pooled[:, 0])
+        mean = self.linear(self.vector_scale(self.vector(seen), self.noise)) + self.correct(pooled[:, 0])
         std = self.doubt(pooled[:, 0]).exp().clamp(LEAST_SD, MOST_SD)
         return TowerReading(tokens, mean, std)
 
@@ -136,7 +138,7 @@ class FaceTower(nn.Module):
             "points": self._points(seen)[:, None],
             "blendshapes": seen.blendshapes[:, None],
         }
-        lifted = [self.lifts[name](self.scales[name](part)) for name, part in parts.items()]
+        lifted = [self.lifts[name](self.scales[name](part, self.noise)) for name, part in parts.items()]
         return torch.cat(lifted, dim=1) + self.places
 
     def _points(self, seen: FrozenFeatures) -> Tensor:

@@ -48,5 +48,5 @@ def test_a_run_begins_from_a_checkpoint_by_the_names_of_its_axes(tmp_path: Path)
 
 
 def test_an_unknown_stage_is_named() -> None:
-    with pytest.raises(ConfigError, match="no stage called 'tower'"):
-        run.main("tower")
+    with pytest.raises(ConfigError, match="no stage called 'castle'"):
+        run.main("castle")

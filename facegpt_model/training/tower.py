@@ -1,0 +1,164 @@
+"""The tower stage (a): synthetic faces whose codes are known exactly.
+
+Features of the frozen nets are read from disk. The linear reading starts from its closed form;
+the transformer learns what that leaves, measured as a surface in code space, and how much
+doubt remains. A slow average of the weights is what is kept.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field, NonNegativeFloat, PositiveInt
+from torch import Tensor, nn
+
+from facegpt_model.data.features import FEATURES, SeenFaces, read_seen
+from facegpt_model.losses.shape import ShapeMetric
+from facegpt_model.morphable.openhead import OpenHead
+from facegpt_model.training.config import LoopConfig
+from facegpt_model.training.linear import learn_linear
+from facegpt_model.vlm.frozen import FrozenFeatures
+from facegpt_model.vlm.tower import FaceTower, TowerSettings
+
+
+class TowerConfig(LoopConfig, frozen=True, extra="forbid"):
+    """Settings of the tower stage."""
+
+    batch_size: PositiveInt = 64
+    faces: str = Field(default="", description="folder of seen faces (see_shards), several by commas")
+    held_out: PositiveInt = Field(default=512, description="last faces, kept for the measure of a run")
+    width: PositiveInt = 128
+    depth: PositiveInt = 2
+    dropout: NonNegativeFloat = 0.1
+    ridge: NonNegativeFloat = Field(default=1.0, description="strength of the closed form it starts from")
+    feature_noise: NonNegativeFloat = Field(default=0.1, description="of standardised features")
+    code_weight: NonNegativeFloat = Field(default=0.02, description="squared error of each coefficient")
+    doubt_weight: NonNegativeFloat = Field(
+        default=0.02, description="likelihood of the truth under the doubt"
+    )
+    linear_rate: NonNegativeFloat = Field(
+        default=0.1, description="of the linear reading, times learning_rate"
+    )
+    ema: NonNegativeFloat = Field(default=0.995, description="of the average of weights that is kept")
+
+
+@dataclass(frozen=True)
+class TowerBatch:
+    """Features of B faces and their (B, I) codes."""
+
+    seen: FrozenFeatures
+    identity: Tensor
+
+    def to(self, device: torch.device) -> TowerBatch:
+        """The same on another device."""
+        seen = FrozenFeatures(**{name: getattr(self.seen, name).to(device) for name in FEATURES})
+        return TowerBatch(seen, self.identity.to(device))
+
+
+class TowerStage(nn.Module):
+    """A tower with its faces; forward gives the losses of a batch."""
+
+    def __init__(self, head: OpenHead, faces: SeenFaces, config: TowerConfig) -> None:
+        super().__init__()
+        if len(faces) <= 2 * config.held_out:
+            raise ValueError(f"{len(faces)} faces are too few to keep {config.held_out} for the measure")
+        self.config, self.faces = config, faces
+        self.count = len(faces) - config.held_out
+        self.metric = ShapeMetric(head)
+        settings = TowerSettings(head.layout.identity, config.width, config.depth, dropout=config.dropout)
+        self.tower = FaceTower(settings)
+        start = torch.arange(self.count)
+        learn_linear(self.tower, faces.features(start), faces.identity[start], config.ridge)
+        spread = self.metric(faces.identity[start], faces.identity[start].mean(0)).mean()
+        self.register_buffer("spread", spread, persistent=False)
+        self.average = {name: p.detach().clone() for name, p in self.tower.named_parameters()}
+
+    def batches(self, rng: random.Random) -> Iterator[TowerBatch]:
+        """Endless random batches of the faces that are learned from."""
+        while True:
+            yield self.batch(torch.tensor(rng.sample(range(self.count), self.config.batch_size)))
+
+    def batch(self, index: Tensor) -> TowerBatch:
+        """Some faces by number."""
+        return TowerBatch(self.faces.features(index), self.faces.identity[index])
+
+    def forward(self, batch: TowerBatch) -> dict[str, Tensor]:
+        """shape: share of the people's spread that is missed; code; doubt."""
+        config, batch = self.config, batch.to(self.tower.places.device)
+        self.tower.noise = config.feature_noise if self.training else 0.0
+        reading = self.tower(batch.seen)
+        left = (batch.identity - reading.mean.detach()) / reading.std
+        doubt = 0.5 * left.square() + reading.std.log()
+        losses = {
+            "shape": self.metric(reading.mean, batch.identity).mean() / self.spread,
+            "code": config.code_weight * F.mse_loss(reading.mean, batch.identity),
+            "doubt": config.doubt_weight * doubt.mean(),
+        }
+        if self.training:
+            self._average_weights()
+        return losses
+
+    def parameter_groups(self) -> list[dict[str, object]]:
+        """The transformer at the plain rate, the linear reading slowly."""
+        linear = list(self.tower.linear.parameters())
+        known = {id(parameter) for parameter in linear}
+        rest = [p for p in self.tower.parameters() if id(p) not in known]
+        return [
+            {"params": rest, "rate_factor": 1.0},
+            {"params": linear, "rate_factor": self.config.linear_rate},
+        ]
+
+    @torch.no_grad()
+    def _average_weights(self) -> None:
+        for name, parameter in self.tower.named_parameters():
+            self.average[name] = self.average[name].to(parameter.device)
+            self.average[name].lerp_(parameter, 1 - self.config.ema)
+
+    @torch.no_grad()
+    def finish(self) -> None:
+        """The averaged weights become the tower's."""
+        for name, parameter in self.tower.named_parameters():
+            parameter.copy_(self.average[name])
+
+    @torch.no_grad()
+    def explained(self) -> dict[str, float]:
+        """Person-specific R² on the faces kept apart, all and by kind."""
+        self.tower.eval()
+        self.tower.noise = 0.0
+        index = torch.arange(self.count, len(self.faces))
+        mean = torch.cat([self.tower(self.faces.features(part)).mean for part in index.split(128)])
+        true = self.faces.identity[index]
+        kinds = [self.faces.kinds[k] for k in index.tolist()]
+        found = {"all": self.metric.explained(mean, true)}
+        for kind in sorted(set(kinds)):
+            rows = torch.tensor([k == kind for k in kinds])
+            if rows.sum() > 1:
+                found[kind] = self.metric.explained(mean[rows], true[rows])
+        return found
+
+    def trainable(self) -> dict[str, Tensor]:
+        """Weights, scales and the average."""
+        return {
+            **{f"tower.{name}": tensor for name, tensor in self.tower.state_dict().items()},
+            **{f"average.{name}": tensor for name, tensor in self.average.items()},
+        }
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Set that state."""
+        self.tower.load_state_dict(_part(state, "tower."))
+        self.average = {name: tensor.clone() for name, tensor in _part(state, "average.").items()}
+
+
+def read_faces(folders: str) -> SeenFaces:
+    """The faces of one or several folders, by commas, in that order; raises BadShards."""
+    parts = [read_seen(Path(folder)) for folder in folders.split(",")]
+    return parts[0] if len(parts) == 1 else SeenFaces.joined(parts)
+
+
+def _part(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): t for name, t in state.items() if name.startswith(prefix)}
