@@ -8,10 +8,13 @@ OUT    ?= out/demo
 # Two busy torch threads on one contended core are many times slower than one.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test serve-cpu setup assets format lint types clean
+.PHONY: demo ui test serve-cpu setup assets format lint types clean
 
 demo: assets  ## the main job: a scripted conversation, results in out/demo
 	$(BIN)/facegpt demo --out $(OUT)
+
+ui: assets  ## the chat in a browser, at http://localhost:8501
+	$(BIN)/facegpt ui
 
 test: assets  ## all tests
 	$(BIN)/python -m pytest

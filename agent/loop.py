@@ -45,6 +45,7 @@ from agent.transcript import transcript
 from facegpt_model.serving.backend import Backend
 from tools.errors import ToolError
 from tools.imagine import checked_text
+from tools.outcome import Outcome
 from tools.reconstruct import checked_photo, show_photo
 from tools.workspace import Workspace, plain_name
 from tools.writing import write_text
@@ -136,8 +137,31 @@ class Conversation:
         decision = {"type": "approve"} if approve else {"type": "reject", "message": DECLINED}
         yield from self._run(Command(resume={"decisions": [decision for _ in asked]}))
 
+    def record(self, asked: str, name: str, arguments: dict[str, Any], outcome: Outcome, told: str) -> None:
+        """Write into the chat what a person did beside it, such as moving a slider.
+
+        It reads like a turn in which `asked` was said, the tool called and `told` answered. A decision
+        that was still waiting counts as declined.
+        """
+        if self.pending:
+            for _ in self.decide(False):
+                pass
+        call = {"id": f"page-{uuid.uuid4().hex}", "name": name, "args": arguments}
+        made = {"faces": list(outcome.faces), "files": list(outcome.files)}
+        self.begin_with(
+            [
+                *self._unanswered(),
+                HumanMessage(asked, id=uuid.uuid4().hex, additional_kwargs={"beside": True}),
+                AIMessage("", tool_calls=[call]),
+                ToolMessage(outcome.text, tool_call_id=call["id"], name=name, artifact=made),
+                AIMessage(told),
+            ]
+        )
+        self.workspace.journal.append("answered", {"text": told, "faces": made["faces"]})
+        self.write_transcript()
+
     def begin_with(self, messages: Sequence[BaseMessage]) -> None:
-        """Put the messages of another chat before this one's; for a fork that has said nothing yet."""
+        """Add messages as they are; for a fork that has said nothing yet, those of the chat it came from."""
         if messages:
             self._agent.update_state(THREAD, {"messages": list(messages)}, as_node="model")
 

@@ -21,6 +21,7 @@ from ui import (
     commands_store,
     commands_system,
     commands_threads,
+    commands_web,
     commands_workflows,
 )
 from ui.errors import OneSentenceErrors
@@ -58,6 +59,7 @@ for room in (
     commands_faces,
     commands_case,
     commands_threads,
+    commands_web,
     commands_sheets,
     commands_store,
     commands_data,
