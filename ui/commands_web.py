@@ -34,7 +34,7 @@ def ui(
 
     typer.echo(f"FaceGPT is at http://{'localhost' if host == '0.0.0.0' else host}:{port} (Ctrl-C ends it)")
     typer.echo(f"conversations are kept in {root}")
-    uvicorn.run(application(), host=host, port=port, log_level="warning")
+    uvicorn.run(application(), host=host, port=port, log_level="warning", access_log=False)
     desk.close()
 
 

@@ -1,16 +1,22 @@
-"""The script Streamlit runs for every visit and every click: which pages there are, and the list of threads."""
+"""The script Streamlit runs for every visit and every click: the pages, and the list of threads."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
-from ui.web import chat_page, thread_list
+from ui.web import array_page, chat_page, compare_page, photo_page, thread_list
 from ui.web.incidents import shown
 
-st.set_page_config(page_title="FaceGPT", page_icon=":material/face:", layout="wide")
+st.set_page_config(page_title="FaceGPT", page_icon=str(Path(__file__).with_name("icon.png")), layout="wide")
+st.html("<style>.block-container{padding-top:3.4rem;padding-bottom:2rem}</style>")
 with shown():
     pages = [
         st.Page(chat_page.show, title="Chat", icon=":material/chat:", url_path="chat", default=True),
+        st.Page(array_page.show, title="Choose", icon=":material/grid_view:", url_path="choose"),
+        st.Page(photo_page.show, title="Photos", icon=":material/photo_camera:", url_path="photos"),
+        st.Page(compare_page.show, title="Compare", icon=":material/compare:", url_path="compare"),
     ]
     page = st.navigation(pages, position="top")
     thread_list.show()

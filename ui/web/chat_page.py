@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import streamlit as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
 from agent.events import ApprovalNeeded, FaceMade, Spoke, TextDelta, ToolFinished, ToolProgress, ToolStarted
 from agent.loop import Conversation
 from agent.toolbox import REFUSED
-from tools.reconstruct import checked_photo
-from ui.web import face_panel, message_view, visit
+from ui.web import face_panel, message_view, uploads, visit
 from ui.web.desk import the_desk
 from ui.web.incidents import sentence, shown
 from ui.web.turns import Turn
 
 HEIGHT = 560  # pixels of the scrolling chat
-PHOTOS = ["jpg", "jpeg", "png", "webp"]
+PERSON, MACHINE = ":material/person:", ":material/face:"
 STARTERS = (
     "A woman of about 35 with a round face, green eyes and curly red hair",
     "An old man with a hooked nose, bushy eyebrows and a short grey beard",
@@ -45,14 +41,18 @@ def _talk(name: str) -> None:
         PROMPT if not name or not the_desk().chat(name).workspace.witness else "Your words",
         key="say",
         accept_file=True,
-        file_type=PHOTOS,
-        max_upload_size=20,
+        file_type=uploads.SUFFIXES,
+        max_upload_size=uploads.MOST_MB,
         disabled=bool(name) and the_desk().busy(name),
     )
+    starter = ""
     with box:
-        starter = "" if name else _welcome()
         if name:
-            _history(name)
+            with st.container(key="history"):
+                _history(name)
+        else:
+            with st.container(key="welcome"):
+                starter = _welcome()
     if asked is not None and (asked.text.strip() or asked.files):
         _say(asked.text, asked.files[0] if asked.files else None)
     elif starter:
@@ -76,19 +76,10 @@ def _welcome() -> str:
 
 
 def _say(text: str, upload: object) -> None:
-    photo = _kept(upload) if upload is not None else None
+    photo = uploads.kept(upload) if upload is not None else None
     name = visit.or_new()
     the_desk().say(name, text, photo)
     st.rerun()
-
-
-def _kept(upload: object) -> Path:
-    """The upload as a file of its own name; ToolError if it is no picture."""
-    folder = Path(tempfile.mkdtemp(prefix="facegpt-upload-"))
-    path = folder / Path(str(getattr(upload, "name", "photo"))).name
-    path.write_bytes(upload.getvalue())  # type: ignore[attr-defined]
-    checked_photo(path)
-    return path
 
 
 def _history(name: str) -> None:
@@ -106,7 +97,7 @@ def _history(name: str) -> None:
     for position, message in enumerate(messages):
         if isinstance(message, HumanMessage):
             if message.id in numbers:
-                with st.chat_message("user"):
+                with st.chat_message("user", avatar=PERSON):
                     st.markdown(message_view.words(str(message.text)))
                     message_view.photos(
                         workspace.folder, [p["handle"] for p in message.additional_kwargs.get("photos", [])]
@@ -117,7 +108,7 @@ def _history(name: str) -> None:
                     st.markdown(message_view.words(str(message.text)))
             speaker = None
             continue
-        speaker = speaker or st.chat_message("assistant", avatar=":material/face:")
+        speaker = speaker or st.chat_message("assistant", avatar=MACHINE)
         with speaker:
             if isinstance(message, AIMessage):
                 for call in message.tool_calls:
@@ -149,10 +140,10 @@ def _interview(chat: Conversation) -> None:
     st.warning("Witness interview: every picture is marked speculative. Faces are never described here.")
     for entry in chat.workspace.journal.entries():
         if entry.event in ("warned", "asked"):
-            with st.chat_message("assistant", avatar=":material/face:"):
+            with st.chat_message("assistant", avatar=MACHINE):
                 st.markdown(message_view.words(str(entry.data["text"])))
         elif entry.event in ("recall", "statement"):
-            with st.chat_message("user"):
+            with st.chat_message("user", avatar=PERSON):
                 st.markdown(message_view.words(str(entry.data["text"])))
         elif entry.event == "face":
             message_view.cards(chat.workspace, [str(entry.data["handle"])], live=False)
@@ -238,12 +229,12 @@ def _pending(name: str, chat: Conversation) -> None:
 def _failed(turn: Turn, messages: list[BaseMessage]) -> None:
     said = [str(message.text) for message in messages if isinstance(message, HumanMessage)]
     if turn.said and turn.said not in said[-1:]:
-        with st.chat_message("user"):
+        with st.chat_message("user", avatar=PERSON):
             st.markdown(message_view.words(turn.said))
-    if not hasattr(turn, "told"):
-        turn.told = sentence(turn.error)  # type: ignore[attr-defined, arg-type]
+    if turn.error is not None:
+        turn.sentence = turn.sentence or sentence(turn.error)
     with st.chat_message("assistant", avatar=":material/error:"):
-        st.error(turn.told)  # type: ignore[attr-defined]
+        st.error(turn.sentence)
 
 
 def _running(name: str) -> None:
@@ -252,9 +243,9 @@ def _running(name: str) -> None:
         return
     chat = the_desk().chat(name)
     if turn.said:
-        with st.chat_message("user"):
+        with st.chat_message("user", avatar=PERSON):
             st.markdown(message_view.words(turn.said))
-    with st.chat_message("assistant", avatar=":material/face:"):
+    with st.chat_message("assistant", avatar=MACHINE):
         if st.button("Stop", icon=":material/stop_circle:", key="stop"):
             turn.stop()
         _follow(turn, chat)
@@ -289,7 +280,7 @@ def _follow(turn: Turn, chat: Conversation) -> None:
             for _, _, box in begun.values():
                 box.update(label=f"{event.doing} · {event.share:.0%}")  # type: ignore[attr-defined]
         elif isinstance(event, ToolFinished) and event.call_id in begun:
-            started, at, box = begun.pop(event.call_id)
+            _, at, box = begun.pop(event.call_id)
             box.update(  # type: ignore[attr-defined]
                 label=f"{message_view.VERBS.get(event.name, event.name)} · {happened.at - at:.1f} s",
                 state="complete" if event.ok else "error",

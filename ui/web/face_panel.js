@@ -140,7 +140,7 @@ class Panel {
   lock(row, locked) {
     row.input.disabled = locked;
     row.reset.disabled = locked;
-    row.lock.textContent = locked ? "🔒" : "🔓";
+    row.lock.textContent = locked ? "locked" : "lock";
     row.lock.setAttribute("aria-pressed", locked);
     row.box.classList.toggle("locked", locked);
   }

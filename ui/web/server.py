@@ -1,4 +1,4 @@
-"""The server: Streamlit's pages, the meshes of faces, the viewer's module and a health check in one process."""
+"""The server: Streamlit's pages, meshes of faces, the viewer's module and a health check in one process."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from typing import Any
 
 import anyio
 import streamlit as st
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from facegpt_model.appearance.worn import worn_meshes
 from facegpt_model.gltf import glb_bytes
@@ -23,6 +26,12 @@ from ui.web import addresses
 from ui.web.desk import the_desk
 from ui.web.incidents import sentence
 
+# A browser that keeps to this asks nothing of any other host, whatever a page holds.
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob:; worker-src 'self' blob:; "
+    "frame-ancestors 'self'; form-action 'self'; base-uri 'self'"
+)
 KEPT_MESHES = 12  # of about 7 MB
 
 
@@ -33,7 +42,23 @@ def application() -> Any:
         Route(f"/{addresses.PREFIX}/faces/{{thread}}/{{face}}.glb", _mesh),
         Route(f"/{addresses.PREFIX}/health", _health),
     ]
-    return st.App(Path(__file__).with_name("app.py"), routes=routes)
+    script = Path(__file__).with_name("app.py")
+    return st.App(script, routes=routes, middleware=[Middleware(KeepsToItself)])
+
+
+class KeepsToItself:
+    """Adds the policy to every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_policy(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["Content-Security-Policy"] = POLICY
+            await send(message)
+
+        await self.app(scope, receive, send_with_policy if scope["type"] == "http" else send)
 
 
 async def _viewer(request: Request) -> Response:

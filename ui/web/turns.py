@@ -28,6 +28,7 @@ class Turn:
     """Something a person asked for, and what has come of it so far.
 
     said: the words shown for it; photo: name of a file shown with it
+    error: what ended it early; sentence: what pages show for that, once one has shown it
     """
 
     def __init__(self, said: str, work: Callable[[], Iterable[Event]], photo: str = "") -> None:
@@ -35,6 +36,7 @@ class Turn:
         self.photo = photo
         self.happened: list[Happened] = []
         self.error: Exception | None = None
+        self.sentence = ""
         self.stopped = False
         self.done = False
         self.started = False

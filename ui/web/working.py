@@ -1,0 +1,36 @@
+"""Shows on any page that something of its thread is under way, and lets a person stop it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from agent.events import FaceMade, ToolProgress
+from ui.web.desk import the_desk
+from ui.web.incidents import sentence
+
+
+def follow(name: str) -> None:
+    """Follow the running turn with a bar and a stop button, then run the page again; tell how one failed."""
+    turn = the_desk().turn(name)
+    if turn is None:
+        return
+    if turn.done:
+        if turn.error is not None:
+            turn.sentence = turn.sentence or sentence(turn.error)
+            st.error(turn.sentence)
+        return
+    with st.container(border=True):
+        if st.button("Stop", key="stop-work", icon=":material/stop_circle:"):
+            turn.stop()
+        bar = st.progress(0.0, text=f"{turn.said} …")
+        made = 0
+        for happened in turn.follow():
+            event = happened.event if happened else None
+            if isinstance(event, ToolProgress):
+                bar.progress(min(max(event.share, 0.0), 1.0), text=event.doing)
+            elif isinstance(event, FaceMade):
+                made += 1
+                bar.progress(1.0, text=f"{made} faces")
+            else:
+                bar.progress(0.0, text=f"{turn.said} …")
+    st.rerun()
