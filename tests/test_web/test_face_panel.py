@@ -39,7 +39,7 @@ def test_every_slider_is_in_a_part_with_words_for_both_ends() -> None:
 
 def test_a_moved_slider_is_an_edit_told_in_the_conversation(with_face: Any, page: Any_) -> None:
     before = with_face.chat("case").workspace.face()
-    face_panel.move("case", "nose width", 0.0, 0.3)
+    assert face_panel.move("case", "nose width", 0.0, 0.3).wait(300)
     case = with_face.chat("case").workspace
     assert case.current == "face-2"
     record = with_face.chat("case").messages
@@ -55,7 +55,7 @@ def test_a_moved_slider_is_an_edit_told_in_the_conversation(with_face: Any, page
 
 def test_a_surprise_keeps_locked_sliders_and_becomes_current(with_face: Any) -> None:
     case = with_face.chat("case").workspace
-    face_panel.surprise("case", case, "face-1", ["nose width"])
+    assert face_panel.surprise("case", case, "face-1", ["nose width"]).wait(300)
     assert case.current == "face-2"
     made_by = case.face().made_by
     assert made_by["tool"] == "variants" and "nose width" in made_by["kept"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui.web import array_page, chat_page, compare_page, photo_page, thread_list
+from ui.web import array_page, chat_page, compare_page, door, photo_page, thread_list
 from ui.web.incidents import shown
 
 st.set_page_config(page_title="FaceGPT", page_icon=str(Path(__file__).with_name("icon.png")), layout="wide")
@@ -19,5 +19,6 @@ with shown():
         st.Page(compare_page.show, title="Compare", icon=":material/compare:", url_path="compare"),
     ]
     page = st.navigation(pages, position="top")
-    thread_list.show()
-    page.run()
+    if door.passed():
+        thread_list.show()
+        page.run()

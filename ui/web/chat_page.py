@@ -28,11 +28,11 @@ def show() -> None:
     """Draw the page."""
     name = visit.current()
     talk, face = st.columns([11, 10], gap="medium")
+    with face, shown():  # first, since following an answer takes as long as it does
+        face_panel.show(name)
     with talk, shown():
         st.session_state.cards = 0
         _talk(name)
-    with face, shown():
-        face_panel.show(str(st.session_state.get(visit.PARAMETER, "")))
 
 
 def _talk(name: str) -> None:

@@ -6,6 +6,7 @@ chat, sliders and journal hold the same face.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from importlib import resources
 from typing import Any
@@ -16,10 +17,12 @@ from facegpt_model.semantics.axes import axis_list, axis_named
 from facegpt_model.semantics.words import Degree
 from tools.outcome import Outcome
 from tools.studio import open_studio
+from tools.variants import VariantsRequest, variants
 from tools.workspace import Workspace
 from ui.web import addresses
 from ui.web.desk import the_desk
 from ui.web.incidents import sentence, shown
+from ui.web.turns import Turn
 
 PARTS = (
     "person", "face", "forehead", "brows", "eyes", "nose", "cheeks", "mouth", "chin", "jaw", "ears", "neck",
@@ -88,19 +91,16 @@ def panel(name: str, case: Workspace, handle: str, locked: list[str]) -> None:
         st.rerun()
 
 
-def move(name: str, slider: str, before: float, after: float) -> None:
+def move(name: str, slider: str, before: float, after: float) -> Turn:
     """Move one slider of the current face from a value to another; it is told in the conversation."""
     value = round(min(max(after - before, -1.0), 1.0), 3)
-    turn = the_desk().act(
+    return the_desk().act(
         name,
         "edit",
         {"changes": [{"slider": slider, "value": value}]},
         asked=f"{slider} {before:+.2f} to {after:+.2f}",
         told=lambda outcome: meaning(slider, value, outcome),
     )
-    turn.wait()
-    if turn.error is not None:
-        st.toast(sentence(turn.error))
 
 
 def meaning(slider: str, value: float, outcome: Outcome) -> str:
@@ -122,19 +122,19 @@ def meaning(slider: str, value: float, outcome: Outcome) -> str:
     return f"{told}: {measured}." if measured else f"{told}."
 
 
-def surprise(name: str, case: Workspace, handle: str, locked: list[str]) -> None:
-    """Another face that fits what was said, and go to it."""
+def surprise(name: str, case: Workspace, handle: str, locked: list[str]) -> Turn:
+    """Another face that fits what was said, which becomes the current one."""
     seed = (SURPRISE * (1 + len(case.handles))) % 2**31
     fields: dict[str, Any] = {"face": handle, "count": 1, "keep": locked[:40], "seed": seed}
     if not case.face(handle).speculative:
         fields["spread"] = 0.5
-    turn = the_desk().act(name, "variants", fields, "Surprise me, within what was said")
-    turn.wait()
-    if turn.error is not None:
-        st.toast(sentence(turn.error))
-        return
-    made = [event.event for event in turn.happened if hasattr(event.event, "handle")]
-    case.go_to(str(made[-1].handle))  # type: ignore[union-attr]
+
+    def work(workspace: Workspace, report: Callable[[str, float], None]) -> Outcome:
+        outcome = variants(VariantsRequest(**fields), workspace)
+        workspace.go_to(outcome.faces[-1])
+        return outcome
+
+    return the_desk().do(name, "variants", fields, work, "Surprise me, within what was said")
 
 
 def groups(values: dict[str, float]) -> list[dict[str, Any]]:
