@@ -15,6 +15,7 @@ from tests.test_web.conftest import words
 from ui.web.message_view import values
 from ui.web.message_view import words as shown_words
 from ui.web.take_home import parcel
+from ui.web.thread_list import report
 
 pytestmark = pytest.mark.usefixtures("quick_files")
 Make = Callable[..., FaceEstimate]
@@ -133,6 +134,8 @@ def test_a_parcel_holds_transcript_journal_picture_and_mesh(desk: Any_, estimate
     names = zipfile.ZipFile(io.BytesIO(parcel(thread.folder))).namelist()
     wanted = {"transcript.json", "journal.jsonl", "face-1.png", "face-1.glb", "face-1.json"}
     assert {f"case/{name}" for name in wanted} <= set(names)
+    told = report(at_desk.threads.get("case")).decode()
+    assert "a man" in told and "face-1" in told
     assert not [name for name in names if "sqlite" in name or ".lock" in name]
 
 

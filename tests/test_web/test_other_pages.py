@@ -13,7 +13,7 @@ from facegpt_model.face import FaceEstimate
 from facegpt_model.serving.backend import Reply
 from tests.test_web.conftest import words
 from tools.errors import ToolError
-from ui.web import array_page, compare_page, photo_page, uploads
+from ui.web import array_page, photo_page, uploads
 from ui.web.addresses import mesh, opens
 
 pytestmark = pytest.mark.usefixtures("quick_files")
@@ -84,8 +84,7 @@ def test_only_the_outer_face_is_blurred() -> None:
 
 
 def test_two_faces_are_compared_in_the_conversation(with_faces: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = compare_page.CompareRequest
-    monkeypatch.setattr(compare_page, "CompareRequest", lambda **fields: real(**fields, picture=False))
+    monkeypatch.setattr("tools.compare.difference_picture", lambda *_: Image.new("RGB", (90, 30)))
     app = a_page("compare_page")
     app.button(key="compare").click().run()
     assert with_faces.turn("case").wait(300) and with_faces.turn("case").error is None

@@ -10,7 +10,7 @@ from ui.web import array_page, chat_page, compare_page, door, photo_page, thread
 from ui.web.incidents import shown
 
 st.set_page_config(page_title="FaceGPT", page_icon=str(Path(__file__).with_name("icon.png")), layout="wide")
-st.html("<style>.block-container{padding-top:3.4rem;padding-bottom:2rem}</style>")
+st.html("<style>.block-container{padding-top:4.6rem;padding-bottom:2rem}</style>")
 with shown():
     pages = [
         st.Page(chat_page.show, title="Chat", icon=":material/chat:", url_path="chat", default=True),

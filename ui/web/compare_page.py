@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
 
-from tools.compare import CompareRequest, compare
-from tools.outcome import Outcome
-from tools.retrieve import DISCLAIMER, RetrieveRequest, retrieve
-from tools.store.opening import default_folder, open_store
-from tools.studio import open_studio
+from tools.retrieve import DISCLAIMER
 from tools.workspace import Workspace
 from ui.web import message_view, visit, working
 from ui.web.desk import the_desk
@@ -57,11 +52,7 @@ def _two(name: str, case: Workspace) -> None:
         "Compare", type="primary", key="compare", disabled=first == second, icon=":material/compare:"
     ):
         fields = {"face": first, "other": second}
-
-        def work(workspace: Workspace, report: Callable[[str, float], None]) -> Outcome:
-            return compare(CompareRequest(**fields), workspace)
-
-        the_desk().do(name, "compare", fields, work, f"Compare {first} with {second}")
+        the_desk().act(name, "compare", fields, f"Compare {first} with {second}")
         st.rerun()
     _last(case, name, "compare")
 
@@ -75,12 +66,7 @@ def _gallery(name: str, case: Workspace) -> None:
     count = st.slider("How many", 1, 12, 6, key="hits")
     if st.button("Search the gallery", type="primary", key="search", icon=":material/search:"):
         fields: dict[str, Any] = {"face": handle, "parts": parts, "count": count}
-
-        def work(workspace: Workspace, report: Callable[[str, float], None]) -> Outcome:
-            with open_store(default_folder(), open_studio()) as store:
-                return retrieve(RetrieveRequest(**fields), workspace, store, report)
-
-        the_desk().do(name, "retrieve", fields, work, f"Look for faces like {handle}")
+        the_desk().act(name, "retrieve", fields, f"Look for faces like {handle}")
         st.rerun()
     _last(case, name, "retrieve")
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import streamlit as st
 
 from agent.threads import Thread
+from tools.report import write_report
 from ui.web import visit
 from ui.web.desk import the_desk
 from ui.web.incidents import shown
 from ui.web.take_home import parcel
 
 SHOWN = 30  # threads at most, the newest
-LETTERS = 34  # of a title
+LETTERS = 28  # of a title
 
 
 def show() -> None:
@@ -47,6 +51,12 @@ def show() -> None:
                 _manage(thread)
 
 
+def report(thread: Thread) -> bytes:
+    """The report of a conversation as one HTML file."""
+    with tempfile.TemporaryDirectory() as folder:
+        return write_report(thread.folder, Path(folder) / "report.html").read_bytes()
+
+
 def _fits(thread: Thread, wanted: str) -> bool:
     words = f"{thread.title} {thread.name}".lower()
     return all(word in words for word in wanted.lower().split())
@@ -77,6 +87,15 @@ def _manage(thread: Thread) -> None:
         icon=":material/download:",
         width="stretch",
         help="Transcript, journal, pictures and 3D files of this conversation",
+    )
+    st.download_button(
+        "Case report (.html)",
+        data=lambda: report(thread),
+        file_name=f"{thread.name}.html",
+        mime="text/html",
+        icon=":material/description:",
+        width="stretch",
+        help="Statements, pictures and settings in their order; of a witness's case for the interviewer only",
     )
     with st.popover("Rename or delete", icon=":material/edit:", width="stretch"):
         name = st.text_input("Name", value=thread.name, key=f"name-{thread.name}", max_chars=64)
