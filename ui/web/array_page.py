@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from tools.outcome import Outcome
 from tools.workspace import Workspace
 from ui.web import visit, working
-from ui.web.desk import the_desk
+from ui.web.desk import Told, the_desk
 from ui.web.incidents import shown
 
 SIZES = (9, 18)
@@ -69,7 +69,7 @@ def ask_for(name: str, case: Workspace, count: int) -> None:
     the_desk().act(name, "variants", fields, f"Show {count} faces that fit", told=_noting(case))
 
 
-def _noting(case: Workspace):  # type: ignore[no-untyped-def]
+def _noting(case: Workspace) -> Told:
     def told(outcome: Outcome) -> str:
         case.journal.append("array shown", {"faces": list(outcome.faces)})
         return f"{len(outcome.faces)} faces to choose from."

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from agent.events import Event, FaceMade, Final, Spoke, ToolFinished, ToolProgress, ToolStarted
 from agent.loop import Conversation
@@ -65,7 +65,7 @@ class Desk:
         with self._lock:
             if name not in self._chats:
                 self.threads.get(name)
-                self._chats[name] = self.threads.open(name, _Later(self))
+                self._chats[name] = self.threads.open(name, self._later())
             return self._chats[name]
 
     def turn(self, name: str) -> Turn | None:
@@ -105,7 +105,7 @@ class Desk:
             name,
             tool,
             fields,
-            lambda case, report: spec.run(fields, Services(case, _Later(self)), report),
+            lambda case, report: spec.run(fields, Services(case, self._later()), report),
             asked,
             told,
         )
@@ -154,10 +154,6 @@ class Desk:
         for name in list(self._chats):
             self.forget(name)
 
-    def compute(self, work: Callable[[], Any]) -> Any:
-        """Do something for a page on the worker and wait for it; its errors are raised here."""
-        return self._worker.submit(work).result()
-
     def _begin(self, name: str, turn: Turn) -> Turn:
         with self._lock:
             running = self._turns.get(name)
@@ -167,8 +163,11 @@ class Desk:
         self._worker.submit(turn.run)
         return turn
 
+    def _later(self) -> Backend:
+        return cast(Backend, _Later(self))
+
     def _interview(self, chat: Conversation) -> WitnessInterview:
-        return WitnessInterview(chat.workspace, _Later(self))
+        return WitnessInterview(chat.workspace, self._later())
 
     def _photos_of(self, name: str, message: str) -> list[Path]:
         chat = self.chat(name)
