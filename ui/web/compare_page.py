@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import streamlit as st
+from langchain_core.messages import ToolMessage
 
 from tools.retrieve import DISCLAIMER
 from tools.workspace import Workspace
@@ -74,7 +75,7 @@ def _gallery(name: str, case: Workspace) -> None:
 def _last(case: Workspace, name: str, tool: str) -> None:
     """The newest result of a tool in this conversation."""
     for message in reversed(the_desk().chat(name).messages):
-        if message.type == "tool" and message.name == tool:
+        if isinstance(message, ToolMessage) and message.name == tool:
             for part in str(message.text).split("; "):
                 st.markdown(message_view.words(part))
             message_view.files(case.folder, (message.artifact or {}).get("files", ()))

@@ -58,7 +58,9 @@ def fit(name: str, photos: list[Path]) -> None:
     """Fit a face to each photo, one after the other; one that fails does not stop the others."""
 
     def work(case: Workspace, report: Callable[[str, float], None]) -> Outcome:
-        told, faces, files = [], [], []
+        told: list[str] = []
+        faces: list[str] = []
+        files: list[str] = []
         for number, result in enumerate(
             reconstruct_many(photos, case, lambda doing, share: report(doing, share)), start=1
         ):
