@@ -205,7 +205,7 @@ def _wait(server: Server, seconds: float, progress: Callable[[str, float], None]
                 return
         except httpx.HTTPError:
             pass
-        progress(f"loading the model, {passed:.0f} s", min(passed / seconds, 1.0))
+        progress("loading the model into vLLM", min(passed / seconds, 1.0))
         time.sleep(0.5)
 
 
