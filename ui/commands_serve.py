@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -54,6 +55,11 @@ def serve(
     from ui.console import Progress
 
     chosen = checked_precision(precision)
+    for ending in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # the server is a process of its own: never leave it behind
+        signal.signal(ending, signal.default_int_handler)
     launch.serving_python()
     cache = home() / "serving"
     with Progress(Console(highlight=False, emoji=False)) as progress:

@@ -18,6 +18,7 @@ from facegpt_model.vlm.clause_head import DEGREES, Heard
 
 OFFSET = -100.0
 MOST_PER_READING = 128  # numbers that a vLLM server gives out for one token
+ROWS_SCALE = 256.0  # a count of rows is told as its 256th part: it must not lift a slot into speech
 HEARD_ENDS = 12  # likeliest ends that are told of a token
 HEARD = (
     "<heard:certainty>",
@@ -49,7 +50,7 @@ def heard_numbers(heard: Heard) -> Tensor:
     share, end = ends.topk(HEARD_ENDS, dim=-1)
     rows_before = (axes - end % axes) * torch.where(end >= axes, 1, -1)
     degree = heard.degrees.argmax(-1, keepdim=True).float()
-    return torch.cat([ends.sum(1, keepdim=True), degree, rows_before.float(), share], dim=1)
+    return torch.cat([ends.sum(1, keepdim=True), degree, rows_before / ROWS_SCALE, share], dim=1)
 
 
 def heard_again(numbers: Tensor, rows_before: Sequence[int]) -> Heard:
@@ -60,7 +61,7 @@ def heard_again(numbers: Tensor, rows_before: Sequence[int]) -> Heard:
     axes that only the server knows are not heard.
     """
     certainty, degree = numbers[:, 0], numbers[:, 1].round().long()
-    end = numbers[:, 2 : 2 + HEARD_ENDS].round().long()
+    end = (numbers[:, 2 : 2 + HEARD_ENDS] * ROWS_SCALE).round().long()
     share = numbers[:, 2 + HEARD_ENDS :].clamp_min(0.0)
     size = len(rows_before)
     rest = ((certainty - share.sum(1)) / max(2 * size - HEARD_ENDS, 1)).clamp_min(1e-12)

@@ -10,7 +10,14 @@ from transformers import AutoTokenizer, LlavaForConditionalGeneration
 
 from facegpt_model.serving.backend import ChatTurn, CheckpointError
 from facegpt_model.serving.export import export_checkpoint, read_card
-from facegpt_model.serving.slots import axis_slot, heard_again, heard_numbers, slot_tokens
+from facegpt_model.serving.slots import (
+    OFFSET,
+    ROWS_SCALE,
+    axis_slot,
+    heard_again,
+    heard_numbers,
+    slot_tokens,
+)
 from facegpt_model.vlm.clause_head import Heard
 from facegpt_model.vlm.face_head import FaceHead
 from facegpt_model.vlm.model import SHIPPED_CHECKPOINT, load_checkpoint
@@ -77,7 +84,11 @@ def test_what_was_heard_survives_as_numbers() -> None:
     heard = Heard(ends, torch.tensor([[0.0, 0.0, 3.0], [1.0, 0.0, 0.0]]))
     numbers = heard_numbers(heard)
     assert numbers[0, 0] > 0.99 and numbers[1, 0] < 0.01
-    assert numbers[0, 1:4].tolist() == [2.0, 13.0, -17.0]  # axis 7 high, axis 3 low, of 20
+    told = [2.0, 13.0 / ROWS_SCALE, -17.0 / ROWS_SCALE]  # plainly; axis 7 high, axis 3 low, of 20
+    assert numbers[0, 1:4].tolist() == told and numbers.abs().max() <= 2.0
+    many = torch.eye(300)[:, :300]  # the likeliest end is each of 150 axes' two in turn
+    slots = heard_numbers(Heard(torch.cat([9 * many, -9 * torch.ones(300, 1)], 1), torch.zeros(300, 3)))
+    assert slots.max() + OFFSET < -90  # else a slot would be said instead of a word
     again = heard_again(numbers, [20 - axis for axis in range(20)])
     assert torch.allclose(again.ends.softmax(-1), ends.softmax(-1), atol=1e-4)
     assert torch.equal(again.degrees.argmax(-1), heard.degrees.argmax(-1))
