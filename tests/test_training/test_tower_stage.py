@@ -1,4 +1,4 @@
-"""The tower stage: a short run to a checkpoint, resuming after a kill."""
+"""The tower stage: a short run to a checkpoint, resuming after a kill, two processes as one."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
 
 from facegpt_model.data.features import SeenFaces, read_seen
 from facegpt_model.morphable.base import load
@@ -135,3 +137,38 @@ def test_a_killed_run_goes_on_where_it_was(folder: Path, tmp_path: Path) -> None
     after = [step for step in steps if step > killed_at]
     assert after == sorted(set(after)) and len(steps) <= 43  # nothing began again from the first step
     assert (tmp_path / "checkpoint" / "tower.safetensors").is_file()
+
+
+def learn_half(rank: int, folder: str, meeting: str, results: str) -> None:
+    """One of two processes: its half of a batch, its gradient after the exchange."""
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=2)
+    stage = stage_of(Path(folder)).train()
+    wrapped = DistributedDataParallel(stage)
+    losses = wrapped(stage.batch(torch.arange(8 * rank, 8 * rank + 8)))
+    total = torch.stack(list(losses.values())).sum()
+    total.backward()
+    torch.save({"loss": total.detach(), "gradient": stage.tower.correct.weight.grad}, f"{results}/{rank}.pt")
+    dist.barrier()
+    dist.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_does(folder: Path, tmp_path: Path) -> None:
+    places = (str(folder), str(tmp_path / "meeting"), str(tmp_path))
+    code = (
+        f"import sys\nsys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        f"import test_tower_stage\ntest_tower_stage.learn_half(int(sys.argv[1]), *{places!r})"
+    )
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
+    both = [subprocess.Popen([sys.executable, "-c", code, str(rank)], env=environment) for rank in (0, 1)]
+    assert [process.wait(timeout=600) for process in both] == [0, 0]
+    halves = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
+    stage = stage_of(folder).train()
+    total = torch.stack(list(stage(stage.batch(torch.arange(16))).values())).sum()
+    total.backward()
+    torch.testing.assert_close((halves[0]["loss"] + halves[1]["loss"]) / 2, total.detach())
+    gradient = stage.tower.correct.weight.grad
+    assert gradient is not None and float(gradient.abs().max()) > 0
+    for half in halves:
+        torch.testing.assert_close(half["gradient"], gradient, atol=1e-6, rtol=1e-4)
