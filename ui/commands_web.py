@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from pathlib import Path
 from typing import Annotated
@@ -35,7 +34,6 @@ def ui(
 
     typer.echo(f"FaceGPT is at http://{'localhost' if host == '0.0.0.0' else host}:{port} (Ctrl-C ends it)")
     typer.echo(f"conversations are kept in {root}")
-    logging.getLogger("uvicorn.access").disabled = True  # a line for every script and font otherwise
     uvicorn.run(application(), host=host, port=port, log_level="warning", access_log=False)
     desk.close()
 

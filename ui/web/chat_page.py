@@ -37,10 +37,11 @@ def show() -> None:
 
 def _talk(name: str) -> None:
     box = st.container(height=HEIGHT, border=True, key="talk", autoscroll=True)
+    witness = bool(name) and the_desk().chat(name).workspace.witness
     asked = st.chat_input(
-        PROMPT if not name or not the_desk().chat(name).workspace.witness else "Your words",
-        key="say",
-        accept_file=True,
+        "Your words" if witness else PROMPT,
+        key=f"say-{witness}",
+        accept_file=not witness,
         file_type=uploads.SUFFIXES,
         max_upload_size=uploads.MOST_MB,
         disabled=bool(name) and the_desk().busy(name),
@@ -53,7 +54,9 @@ def _talk(name: str) -> None:
         else:
             with st.container(key="welcome"):
                 starter = _welcome()
-    if asked is not None and (asked.text.strip() or asked.files):
+    if isinstance(asked, str):
+        _say(asked, None)
+    elif asked is not None and (asked.text.strip() or asked.files):
         _say(asked.text, asked.files[0] if asked.files else None)
     elif starter:
         _say(starter, None)

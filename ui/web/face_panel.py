@@ -28,6 +28,7 @@ PARTS = (
     "person", "face", "forehead", "brows", "eyes", "nose", "cheeks", "mouth", "chin", "jaw", "ears", "neck",
     "hair", "skin", "glasses", "expression",
 )  # fmt: skip
+WORN = ("hair", "beard", "moustache", "glasses", "lenses")  # what "Hair off" hides
 SLIGHT, STRONG = 0.35, 0.75  # sizes of a move between "a little" and "much"
 SURPRISE = 7919  # step between the seeds of surprises
 
@@ -76,7 +77,7 @@ def panel(name: str, case: Workspace, handle: str, locked: list[str]) -> None:
             "label": f"3D view of {handle}",
             "groups": groups(open_studio().axes.read(face.estimate.code)),
             "locked": locked,
-            "worn": ["hair", "beard", "glasses", "brows", "lashes"],
+            "worn": list(WORN),
         },
         default={"locked": locked},
         on_moved_change=lambda: None,
