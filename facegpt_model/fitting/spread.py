@@ -3,7 +3,7 @@
 From the covariance of the identity at the end of a fit (Laplace's approximation): the
 root-mean-square deviation of the places of a part of the neutral face, after moving the face
 as a whole is taken out. Errors of neighbouring measurements go together, so the raw figure is
-too small; it is multiplied by a factor found on rendered strangers (docs/photos.md).
+too small; it is multiplied by a factor that is a guess, not fitted to true errors (docs/photos.md).
 """
 
 from __future__ import annotations
