@@ -29,6 +29,7 @@ FORM_SAID = frozenset(
     )
 )
 CURLY_LENGTH = 0.5  # at least, or waves and curls could not be seen
+AFRO = "an afro"  # stands off the head; at the usual length of a woman's hair it would hang down in curls
 
 
 def with_hair(estimate: FaceEstimate, understood: str, layout: CodeLayout) -> tuple[FaceEstimate, str]:
@@ -49,6 +50,8 @@ def with_hair(estimate: FaceEstimate, understood: str, layout: CodeLayout) -> tu
     hair, words = usual_hair(statement)
     if said & FORM_SAID:  # curls, a fringe: only how long they are is open
         length = max(hair.length, CURLY_LENGTH if worn.hair.wave > 0.1 else 0.0)
+        if AFRO in statement.phrases:
+            length = CURLY_LENGTH
         hair, words = replace(worn.hair, length=length), "hair of usual length"
     else:
         hair = replace(hair, sides=worn.hair.sides)

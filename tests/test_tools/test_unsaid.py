@@ -68,3 +68,12 @@ def test_curls_without_a_length_get_one_and_stay_curls() -> None:
 def test_a_length_that_was_said_but_not_read_is_made_good_and_told() -> None:
     dressed, told = with_hair(spoken(), "A woman with long hair. <FACE>", LAYOUT)
     assert Appearance.of(dressed.code.appearance[0]).hair.length > 0.5 and "read no length" in told
+
+
+def test_an_afro_stands_off_the_head_whoever_wears_it() -> None:
+    afro = spoken(Appearance(Hair(wave=0.9)))
+    lengths = []
+    for sentence in ("A woman with an afro. <FACE>", "A man with an afro. <FACE>"):
+        dressed, _ = with_hair(afro, sentence, LAYOUT)
+        lengths.append(Appearance.of(dressed.code.appearance[0]).hair.length)
+    assert lengths == [0.5, 0.5]
