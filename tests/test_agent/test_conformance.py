@@ -1,9 +1,10 @@
-"""The same conversation holds for every model that talks: scripted, a planner over HTTP, the embedded one."""
+"""The same conversation holds for every model that talks: scripted, a planner over HTTP, embedded, served."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -141,4 +142,16 @@ def test_the_embedded_model(case: Path) -> None:
     from facegpt_model.serving.in_process import InProcessBackend
 
     with Conversation(Workspace(case), InProcessBackend.load()) as conversation:
+        conforms(conversation)
+
+
+@pytest.mark.serve
+@pytest.mark.slow
+def test_the_served_model(case: Path) -> None:
+    from facegpt_model.serving.vllm_client import VllmBackend
+
+    url = os.environ.get("FACEGPT_SERVER")
+    if not url:
+        pytest.skip("FACEGPT_SERVER names no server; start one with 'facegpt serve'")
+    with Conversation(Workspace(case), VllmBackend.connect(url)) as conversation:
         conforms(conversation)
