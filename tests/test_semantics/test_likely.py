@@ -90,6 +90,9 @@ def test_children_lie_between_their_parents_and_keep_what_was_said(
 def test_with_nothing_said_people_are_simply_drawn(head: OpenHead, axes: Axes) -> None:
     codes = [drawn_like(axes.code({}), Said(), head, axes, seed) for seed in range(4)]
     assert spread(head, codes, "nose width") > 2.0
-    woman = axes.code({"masculinity": -0.75})
-    women = [drawn_like(woman, Said("woman"), head, axes, seed) for seed in range(3)]
-    assert max(axes.read(code)["masculinity"] for code in women) < -0.4
+    reads = {}
+    for sex, value in (("woman", -0.75), ("man", 0.75)):
+        said = axes.code({"masculinity": value})
+        people = [drawn_like(said, Said(sex), head, axes, seed) for seed in range(3)]
+        reads[sex] = [axes.read(code)["masculinity"] for code in people]
+    assert max(reads["woman"]) < -0.2 and min(reads["man"]) > 0.4
