@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from facegpt_model.data.examples import Example, Mark
+from facegpt_model.data.examples import Example
 from facegpt_model.vlm.tokens import END, token_id
 
 POOL = 512  # examples drawn at a time and sorted by length, so that batches hold little padding
@@ -27,7 +27,7 @@ class LanguageBatch:
     values:     (M, K) slider values known there
     is_face:    (M,) True where the token is <FACE>
     heard:      (Q, 2) row and column of every token of what the user said, where that was marked
-    meant:      (Q, K) slider value of the wording that ends there; all 0 where none ends
+    meant:      (Q, K) slider values of the wordings that end there; all 0 where none ends
     """
 
     ids: Tensor
@@ -64,14 +64,15 @@ def encode(
     marks = []
     for mark in example.marks:
         token = _token_at(offsets, len(example.prompt) + mark.end - 1)
-        marks.append((token, _slider_row(mark, axis_row, axes)))
+        marks.append((token, _slider_row(mark.values, axis_row, axes)))
     heard = []
     if example.heard:
-        ends = {_token_at(offsets, mark.end - 1): mark for mark in example.heard}
+        ends: dict[int, dict[str, float]] = {}
+        for mark in example.heard:
+            ends.setdefault(_token_at(offsets, mark.end - 1), {}).update(mark.values)
         begin = _token_at(offsets, example.prompt.rindex(USER) + len(USER))
         for token in range(begin, _token_at(offsets, example.prompt.index(END, offsets[begin][0]))):
-            row = _slider_row(ends[token], axis_row, axes) if token in ends else torch.zeros(axes)
-            heard.append((token, row))
+            heard.append((token, _slider_row(ends.get(token, {}), axis_row, axes)))
     return Coded(list(coded["input_ids"]), start, marks, heard)
 
 
@@ -82,9 +83,9 @@ def _token_at(offsets: Sequence[tuple[int, int]], position: int) -> int:
     return next(index for index, (begin, end) in enumerate(offsets) if begin <= position < end)
 
 
-def _slider_row(mark: Mark, axis_row: Callable[[str], int], axes: int) -> Tensor:
+def _slider_row(sliders: Mapping[str, float], axis_row: Callable[[str], int], axes: int) -> Tensor:
     values = torch.zeros(axes)
-    for name, value in mark.values.items():
+    for name, value in sliders.items():
         values[axis_row(name)] = value
     return values
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import re
 
-from facegpt_model.data.examples import HEARD, without_ends
+from facegpt_model.data.examples import HEARD, Composed, without_ends
 from facegpt_model.data.habits import EXCLUSIVE, SELF_CORRECTIONS, TAKEN_BACK, agreeing, aside, end_weight
 from facegpt_model.data.who import SEX_WORDS, Age, article, sample_age, sample_noun
 from facegpt_model.data.wordings import Attribute, Wording, ends, word
@@ -30,14 +30,12 @@ def sample_statement(
     rng: random.Random, kind: Wording = "say", count: int | None = None
 ) -> tuple[str, Statement, dict[str, float]]:
     """A worded description, its canonical statement, and the slider values it means."""
-    text, statement, values = composed_statement(rng, kind, count)
-    return without_ends(text), statement, values
+    composed = composed_statement(rng, kind, count)
+    return without_ends(composed.text), composed.statement, composed.values
 
 
-def composed_statement(
-    rng: random.Random, kind: Wording = "say", count: int | None = None
-) -> tuple[str, Statement, dict[str, float]]:
-    """The same with the ends of the wordings still in the text (`examples.listen`), in the values' order."""
+def composed_statement(rng: random.Random, kind: Wording = "say", count: int | None = None) -> Composed:
+    """The same with the ends of the wordings still in the text."""
     sex = rng.choices(("man", "woman", "person"), (0.42, 0.42, 0.16))[0]
     if count is None:
         count = rng.choices((0, 1, 2, 3, 4, 5, 6), (2, 34, 24, 16, 12, 7, 5))[0]
@@ -52,8 +50,8 @@ def composed_statement(
         sex, age.years if age else years, tuple(attribute.phrase for _, attribute in worded)
     )
     text = _compose(sex, noun, age, [text + HEARD for text, _ in worded], rng)
-    values = {attribute.axis.name: attribute.value for _, attribute in worded}
-    return _roughen(aside(text, rng), rng), statement, values
+    wordings = tuple({attribute.axis.name: attribute.value} for _, attribute in worded)
+    return Composed(_roughen(aside(text, rng), rng), statement, wordings)
 
 
 def corrected(text: str, meant: Attribute, rng: random.Random, sex: str) -> tuple[str, Attribute]:

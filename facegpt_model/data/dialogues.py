@@ -14,6 +14,7 @@ from typing import Literal, cast
 from facegpt_model.data.descriptions import composed_statement, sample_statement, slider_values
 from facegpt_model.data.examples import (
     HEARD,
+    Composed,
     Example,
     Mark,
     called,
@@ -54,20 +55,20 @@ def head_only(statement: Statement) -> Statement:
 
 def describe(rng: random.Random, kind: Wording = "say", count: int | None = None) -> Example:
     """A witness statement; the answer restates it in canonical words and emits <FACE>."""
-    text, statement, values = composed_statement(rng, kind, count)
-    faces, photos = scene(rng)
-    answer = f"{statement.text()} {FACE}{END}"
-    prompt, heard = listen(prompt_of(text, faces, photos, []), list(values.items()))
-    return Example("describe", prompt, answer, marks_of(statement), heard)
+    return _told("describe", composed_statement(rng, kind, count), rng)
 
 
 def speculate(rng: random.Random, kind: Literal["say", "held"] = "say") -> Example:
     """A situation or a role; the answer tells the look that goes with it in canonical words and emits <FACE>."""
-    text, statement, values = composed_speculation(rng, kind)
+    return _told("speculate", composed_speculation(rng, kind), rng)
+
+
+def _told(kind: str, composed: Composed, rng: random.Random) -> Example:
+    statement = composed.statement
     faces, photos = scene(rng)
     answer = f"{statement.text()} {FACE}{END}"
-    prompt, heard = listen(prompt_of(text, faces, photos, []), list(values.items()))
-    return Example("speculate", prompt, answer, marks_of(statement), heard)
+    prompt, heard = listen(prompt_of(composed.text, faces, photos, []), composed.wordings)
+    return Example(kind, prompt, answer, marks_of(statement), heard)
 
 
 def restated(rng: random.Random) -> Example:
@@ -120,8 +121,8 @@ def edit(rng: random.Random, kind: Literal["say", "held"] = "say") -> Example:
     sex = rng.choice(("man", "woman", "person"))
     speculative = rng.random() < AS_IF
     if speculative:
-        situation, values = as_if(rng, sex, kind)
-        texts, changes = [situation], [{"slider": name, "value": value} for name, value in values.items()]
+        situation, look = as_if(rng, sex, kind)
+        texts, changes = [situation], [{"slider": name, "value": value} for name, value in look.items()]
     else:
         texts, changes = edit_changes(rng, sex, rng.choice((1, 1, 1, 2, 2, 3)), kind)
         texts = [text + HEARD for text in texts]
@@ -142,7 +143,8 @@ def edit(rng: random.Random, kind: Literal["say", "held"] = "say") -> Example:
             f"On {named}, {text}",
         )
         text = rng.choice(forms[:2] if speculative else forms)
-    means = [(str(change["slider"]), cast(float, change["value"])) for change in changes]
+    values = {str(change["slider"]): cast(float, change["value"]) for change in changes}
+    means = [values] if speculative else [{axis: value} for axis, value in values.items()]
     prompt, heard = listen(prompt_of(surfaced(text, rng), faces, photos, []), means)
     call = call_text("edit", {"face": face, "changes": changes}) + END
     return Example("edit", prompt, call, heard=heard)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+from facegpt_model.semantics.words import Statement
 from facegpt_model.vlm.tokens import message, state_line, user_text
 
 
@@ -22,7 +23,7 @@ class Mark:
 class Example:
     """One answer to learn; the answer includes the end-of-message token.
 
-    heard: marks in the prompt, each at the end of a wording, with the one slider value it means.
+    heard: marks in the prompt, each at the end of a wording, with the slider values it means.
     """
 
     kind: str
@@ -30,6 +31,23 @@ class Example:
     answer: str
     marks: tuple[Mark, ...] = ()
     heard: tuple[Mark, ...] = ()
+
+
+@dataclass(frozen=True)
+class Composed:
+    """Something to say of a face and what it means.
+
+    text: with HEARD where each wording ends; wordings: the slider values of each, in their order.
+    """
+
+    text: str
+    statement: Statement
+    wordings: tuple[dict[str, float], ...]
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Slider values of all wordings; of two on one axis the later counts."""
+        return {axis: value for wording in self.wordings for axis, value in wording.items()}
 
 
 HEARD = "\ue000"  # stands in a text being composed where a wording has just ended; never in a prompt (private use)
@@ -40,17 +58,17 @@ def without_ends(text: str) -> str:
     return text.replace(HEARD, "")
 
 
-def listen(prompt: str, values: Sequence[tuple[str, float]]) -> tuple[str, tuple[Mark, ...]]:
-    """The prompt as a user typed it, and where each wording ends with the (axis, value) it means.
+def listen(prompt: str, wordings: Sequence[dict[str, float]]) -> tuple[str, tuple[Mark, ...]]:
+    """The prompt as a user typed it, and where each wording ends with the slider values it means.
 
-    values: one for every end, in their order. A typing error may have hit an end; then none is marked.
+    wordings: one for every end, in their order. A typing error may have hit an end; then none is marked.
     """
     pieces = prompt.split(HEARD)
-    if len(pieces) != len(values) + 1:
+    if len(pieces) != len(wordings) + 1:
         return "".join(pieces), ()
     heard = "".join(pieces)
     ends = [_word_end(heard, end) for end in accumulate(len(piece) for piece in pieces[:-1])]
-    return heard, tuple(Mark(end, dict([pair])) for end, pair in zip(ends, values, strict=True))
+    return heard, tuple(Mark(end, values) for end, values in zip(ends, wordings, strict=True))
 
 
 def _word_end(text: str, position: int) -> int:

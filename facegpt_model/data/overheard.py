@@ -8,7 +8,7 @@ from functools import lru_cache
 from facegpt_model.data.dialogues import describe, edit, speculate
 from facegpt_model.data.examples import HEARD, Example, listen, prompt_of, surfaced
 from facegpt_model.data.habits import PRONOUNS
-from facegpt_model.data.wordings import Attribute, ends, phrasings, word
+from facegpt_model.data.wordings import ends, phrasings, word
 from facegpt_model.vlm.tokens import END
 
 _LEADS = ("", "", "", "{he} had ", "with ", "someone with ", "I remember ", "there was ", "a face with ")
@@ -32,15 +32,10 @@ def single(rng: random.Random) -> Example:
         text, attribute = word(axis, sign, rng, "say", sex)
         lead = "" if text.startswith("$ ") else rng.choice(_LEADS).format(he=he)
         pieces.append(lead + text.removeprefix("$ ") + HEARD)
-        means.append(meant(attribute))
+        means.append({attribute.axis.name: attribute.value})
     text = surfaced(rng.choice((", ", " and ", ". ", "; ")).join(pieces), rng)
     prompt, heard = listen(prompt_of(text, [], [], []), means)
     return Example("overheard", prompt, END, heard=heard)
-
-
-def meant(attribute: Attribute) -> tuple[str, float]:
-    """Axis name and slider value."""
-    return attribute.axis.name, attribute.value
 
 
 @lru_cache(maxsize=1)

@@ -15,7 +15,7 @@ from functools import lru_cache
 from importlib import resources
 from typing import Literal
 
-from facegpt_model.data.examples import HEARD, without_ends
+from facegpt_model.data.examples import HEARD, Composed, without_ends
 from facegpt_model.data.habits import EXCLUSIVE, PRONOUNS, agreeing, end_weight
 from facegpt_model.data.who import SEX_WORDS, article
 from facegpt_model.data.wordings import ends, word
@@ -83,25 +83,23 @@ def speculation(
     rng: random.Random, kind: Literal["say", "held"] = "say"
 ) -> tuple[str, Statement, dict[str, float]]:
     """A worded situation, its canonical statement, and the slider values it means."""
-    text, statement, values = composed_speculation(rng, kind)
-    return without_ends(text), statement, values
+    composed = composed_speculation(rng, kind)
+    return without_ends(composed.text), composed.statement, composed.values
 
 
-def composed_speculation(
-    rng: random.Random, kind: Literal["say", "held"] = "say"
-) -> tuple[str, Statement, dict[str, float]]:
-    """The same with the ends of the wordings still in the text (`examples.listen`), in the values' order."""
+def composed_speculation(rng: random.Random, kind: Literal["say", "held"] = "say") -> Composed:
+    """The same with the ends of the wordings still in the text; a situation is one wording of all it means."""
     situation, look = rng.choice(situations(kind))
     sex = look.sex or rng.choices(("man", "woman", "person"), (0.45, 0.45, 0.1))[0]
     if situation.startswith(NOUN):
         sex = look.sex or "person"
-        text = rng.choice(_WHO_OPENINGS) + _heard(situation.removeprefix(NOUN), len(look.means))
-        return _ended(text, rng), Statement(sex, look.age, look.means), look.values
-    situation = _heard(agreeing(situation, sex), len(look.means))
+        text = rng.choice(_WHO_OPENINGS) + situation.removeprefix(NOUN) + HEARD
+        return Composed(_ended(text, rng), Statement(sex, look.age, look.means), (look.values,))
+    situation = agreeing(situation, sex) + HEARD
     if rng.random() < 0.4:
         text = agreeing(rng.choice(_CLAUSE_OPENINGS), sex) + situation
         statement = Statement(sex if _tells(text, sex) else "person", look.age, look.means)
-        return _ended(text, rng), statement, look.values
+        return Composed(_ended(text, rng), statement, (look.values,))
     attribute, phrases, values = _attribute(rng, kind, sex, look.values)
     age = look.age
     who = rng.choice(SEX_WORDS[sex])
@@ -116,15 +114,8 @@ def composed_speculation(
     else:
         text = f"{about}{rng.choice(('. ', ': ', ', and '))}{situation}"
     text = rng.choice(_WHO_OPENINGS) + text
-    return _ended(text, rng), Statement(sex, age, (*phrases, *look.means)), {**values, **look.values}
-
-
-def _heard(situation: str, meanings: int) -> str:
-    """With an end after each of its last words, one for each thing it means; none if it has too few words."""
-    words = situation.split(" ")
-    if len(words) <= meanings:
-        return situation
-    return " ".join(word + HEARD * (place >= len(words) - meanings) for place, word in enumerate(words))
+    wordings = (values, look.values) if values else (look.values,)
+    return Composed(_ended(text, rng), Statement(sex, age, (*phrases, *look.means)), wordings)
 
 
 def _attribute(
@@ -163,7 +154,7 @@ def _ended(text: str, rng: random.Random) -> str:
 def as_if(rng: random.Random, sex: str, kind: Literal["say", "held"] = "say") -> tuple[str, dict[str, float]]:
     """A request to make an existing face look as a situation would have it, and the changes it means.
 
-    The ends of its wordings are still in the text, as in `composed_speculation`.
+    Its end is still in the text, as in `composed_speculation`.
     """
     clauses = [(text, look) for text, look in situations(kind) if _only_expression(look) and NOUN not in text]
     situation, look = rng.choice(clauses)
@@ -171,7 +162,7 @@ def as_if(rng: random.Random, sex: str, kind: Literal["say", "held"] = "say") ->
         ("make {him} look as if ", "{he} should look as if ", "give {him} the face of someone, when ", "have {him} look like ",
          "change the expression: ", "same face, but ", "show {him} the moment ", "what if ", "make the face fit this: ")
     )  # fmt: skip
-    return _heard(agreeing(opening + situation, sex), len(look.values)), look.values
+    return agreeing(opening + situation, sex) + HEARD, look.values
 
 
 def _only_expression(look: Look) -> bool:

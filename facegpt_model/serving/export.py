@@ -118,6 +118,7 @@ def _write_model(gpt: FaceGPT, folder: Path, start: int, dtype: torch.dtype) -> 
         "face_head_width": model.face_head.value.in_features,
         "clause_layer": gpt.clause_layer,
         "clause_head_width": model.clause_head.ends.in_features if gpt.clause_layer else 0,
+        "clause_head_exclusive": bool(gpt.clause_layer) and model.clause_head.exclusive,
     }
     for name, value in fields.items():
         setattr(config, name, value)

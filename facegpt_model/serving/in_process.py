@@ -17,7 +17,6 @@ from facegpt_model.serving.rules import (
     HEARD,
     MAX_ANSWER,
     MAX_CALL,
-    POSSIBLE,
     RESTATES,
     Rules,
     chat_rules,
@@ -130,7 +129,7 @@ class InProcessBackend:
         size = len(self._user)
         begin = max((n + size for n in range(len(ids) - size) if ids[n : n + size] == self._user), default=0)
         said = states[begin : ids.index(self._end, begin)]
-        return last_words(hear(said, self.gpt.model.clause_head, self.gpt.axes.axes, HEARD, POSSIBLE))
+        return last_words(hear(said, self.gpt.model.clause_head, self.gpt.axes.axes, HEARD))
 
     def _restate(
         self,

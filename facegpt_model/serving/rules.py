@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from facegpt_model.serving.backend import BackendError, ChatTurn
+from facegpt_model.vlm.hearing import Bounds
 
 RESTATES = ("A man", "A woman", "A person")  # how a sentence begins that restates a description
-HEARD = 0.35  # certainty from which something counts as said of the face
-POSSIBLE = 0.1  # ends below this share of the likeliest are no reading of a wording
+HEARD = Bounds(least=0.35, plain=0.5, share=0.1)  # from what probability something counts as said of the face
 MAX_ANSWER = 160  # tokens of text
 MAX_CALL = 320  # tokens of a tool call
 MAX_PROMPT = 2000  # tokens; far above what the embedded model was trained on

@@ -2,7 +2,7 @@
 
 A server of language models answers with tokens and with logits, not with hidden states. So the
 exported vocabulary has one extra token for each number: "<slot:nose width>" for every named
-axis, and a few "<heard:...>" for what the clause head heard at a token. Their logits are
+axis, and some "<heard:...>" for what the clause head heard at a token. Their logits are
 OFFSET plus the number: far too small ever to be said, and exact to about 1e-5. The names are
 the contract: a client asks for the axes it knows, wherever they stand in the server's table.
 """
@@ -20,11 +20,11 @@ OFFSET = -100.0
 MOST_PER_READING = 128  # numbers that a vLLM server gives out for one token
 ROWS_SCALE = 256.0  # a count of rows is told as its 256th part: it must not lift a slot into speech
 HEARD_ENDS = 12  # likeliest ends that are told of a token
+SMALLEST_SHARE = 1e-6  # probabilities nearer to 0 or 1 are not told apart
 HEARD = (
-    "<heard:certainty>",
-    "<heard:degree>",
     *(f"<heard:end {n}>" for n in range(HEARD_ENDS)),
     *(f"<heard:share {n}>" for n in range(HEARD_ENDS)),
+    *(f"<heard:degree {n}>" for n in range(HEARD_ENDS)),
 )
 
 
@@ -39,40 +39,41 @@ def slot_tokens(axes: Sequence[str], hears: bool) -> list[str]:
 
 
 def heard_numbers(heard: Heard) -> Tensor:
-    """(N, len(HEARD)) of N tokens: certainty that a wording ended, index of its degree, the
-    likeliest ends and their probabilities.
+    """(N, len(HEARD)) of N tokens: the likeliest ends, their probabilities, and indices of their degrees.
 
     An end is told as how many rows before the first "<heard:...>" its axis has its slot, negative
     for the low end, so that a client needs to know no more than names.
     """
-    ends = heard.ends.float().softmax(-1)[:, :-1]
+    ends = heard.ends.float().sigmoid()
     axes = ends.shape[1] // 2
     share, end = ends.topk(HEARD_ENDS, dim=-1)
     rows_before = (axes - end % axes) * torch.where(end >= axes, 1, -1)
-    degree = heard.degrees.argmax(-1, keepdim=True).float()
-    return torch.cat([ends.sum(1, keepdim=True), degree, rows_before / ROWS_SCALE, share], dim=1)
+    degree = heard.degrees.argmax(-1).gather(1, end).float()
+    return torch.cat([rows_before / ROWS_SCALE, share, degree], dim=1)
 
 
 def heard_again(numbers: Tensor, rows_before: Sequence[int]) -> Heard:
     """What was heard, from (N, len(HEARD)) numbers of a server.
 
     rows_before: for each axis of this house how many rows before the first "<heard:...>" the server
-    has its slot, 0 where it has none. What the likeliest ends leave is spread over all others; ends of
-    axes that only the server knows are not heard.
+    has its slot, 0 where it has none. Ends that were not told, and those of axes that only the
+    server knows, are not heard.
     """
-    certainty, degree = numbers[:, 0], numbers[:, 1].round().long()
-    end = (numbers[:, 2 : 2 + HEARD_ENDS] * ROWS_SCALE).round().long()
-    share = numbers[:, 2 + HEARD_ENDS :].clamp_min(0.0)
+    told = numbers.unflatten(1, (3, HEARD_ENDS))
+    end = (told[:, 0] * ROWS_SCALE).round().long()
+    share = told[:, 1].clamp(SMALLEST_SHARE, 1 - SMALLEST_SHARE)
+    degree = told[:, 2].round().long().clamp(0, len(DEGREES) - 1)
     size = len(rows_before)
-    rest = ((certainty - share.sum(1)) / max(2 * size - HEARD_ENDS, 1)).clamp_min(1e-12)
-    own = rest[:, None].expand(-1, 2 * size).clone()
+    ends = torch.full((len(numbers), 2 * size), SMALLEST_SHARE)
+    degrees = torch.zeros(len(numbers), 2 * size, len(DEGREES))
     rows = {before: row for row, before in enumerate(rows_before) if before}
     for token in range(len(numbers)):
-        for before, probability in zip(end[token].tolist(), share[token].tolist(), strict=True):
+        for before, probability, index in zip(
+            end[token].tolist(), share[token].tolist(), degree[token].tolist(), strict=True
+        ):
             row = rows.get(abs(before))
             if row is not None:
-                own[token, row + size * (before > 0)] = max(probability, 1e-12)
-    none = (1.0 - certainty).clamp_min(1e-12)
-    degrees = torch.full((len(numbers), len(DEGREES)), -20.0)
-    degrees[torch.arange(len(numbers)), degree.clamp(0, len(DEGREES) - 1)] = 0.0
-    return Heard(torch.cat([own, none[:, None]], dim=1).log(), degrees)
+                own = row + size * (before > 0)
+                ends[token, own] = probability
+                degrees[token, own, index] = 1.0
+    return Heard(ends.logit(), degrees)

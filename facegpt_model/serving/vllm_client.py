@@ -26,7 +26,6 @@ from facegpt_model.serving.rules import (
     HEARD,
     MAX_ANSWER,
     MAX_CALL,
-    POSSIBLE,
     RESTATES,
     Rules,
     chat_rules,
@@ -221,7 +220,7 @@ class VllmBackend:
         numbers = torch.tensor(self._read([ids[: n + 1] for n in range(begin, end)], words.heard))
         where = dict(zip(words.axes, words.slots, strict=True))
         before = [words.heard[0] - where[name] if name in where else 0 for name in self.axes.names]
-        heard = hear(numbers, lambda read: heard_again(read, before), self.axes.axes, HEARD, POSSIBLE)
+        heard = hear(numbers, lambda read: heard_again(read, before), self.axes.axes, HEARD)
         return last_words(heard)
 
     def _read(self, prompts: list[list[int]], slots: Sequence[int]) -> list[list[float]]:

@@ -28,7 +28,9 @@ class FaceGPTForConditionalGeneration(LlavaForConditionalGeneration):
         self.face_head = FaceHead(self.hidden_size, config.face_head_width, no_directions).float()
         self.clause_layer: int = config.clause_layer
         if self.clause_layer:
-            self.clause_head = ClauseHead(self.hidden_size, self.axes, config.clause_head_width).float()
+            self.clause_head = ClauseHead(
+                self.hidden_size, self.axes, config.clause_head_width, config.clause_head_exclusive
+            ).float()
             self.language_model.model._set_aux_hidden_state_layers((self.clause_layer,))
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:

@@ -1,7 +1,7 @@
 """The hearing stage: what a wording means, learned where it ends, before the model learns to answer.
 
-Only the layers up to the one that is read run, over prompts without answers, so that a step
-sees four to five times as many wordings as one of the instruction stage.
+Only the layers up to the one that is read run, over users' words packed behind one beginning
+(`data/packing.py`), so that a step sees many times as many wordings as one of the instruction stage.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from transformers import LlamaModel
 
-from facegpt_model.data.collate import LanguageBatch
 from facegpt_model.data.overheard import overheard
+from facegpt_model.data.packing import PackedBatch, Packer
 from facegpt_model.losses.clauses import clause_loss
 from facegpt_model.training.config import StageConfig
 from facegpt_model.training.instruction import InstructionStage
@@ -32,9 +32,9 @@ class HearingStage(InstructionStage):
         above.requires_grad_(False)
         self.ear = _Ear(self.language_model, config.clause_layer)
 
-    def batches(self, rng: random.Random) -> Iterator[LanguageBatch]:
+    def batches(self, rng: random.Random) -> Iterator[PackedBatch]:  # type: ignore[override]
         """Endless batches of things users say."""
-        return self.collator.stream(overheard, rng, self.config.tokens_per_step)
+        return Packer(self.collator).stream(overheard, rng, self.config.tokens_per_step)
 
     def parameter_groups(self) -> list[dict[str, object]]:
         """Adapters at the plain rate, the clause head faster."""
@@ -43,10 +43,10 @@ class HearingStage(InstructionStage):
         rest = [p for p in self.parameters() if p.requires_grad and id(p) not in known]
         return [{"params": rest, "rate_factor": 1.0}, {"params": head, "rate_factor": self.config.head_rate}]
 
-    def forward(self, batch: LanguageBatch) -> dict[str, Tensor]:
+    def forward(self, batch: PackedBatch) -> dict[str, Tensor]:  # type: ignore[override]
         """The loss of one batch."""
         batch = batch.to(self.rows.device)
-        middle = self.ear(batch.ids)
+        middle = self.ear(batch.ids, batch.positions, batch.sees)
         with torch.autocast(middle.device.type, enabled=False):
             states = middle.float()[batch.heard[:, 0], batch.heard[:, 1]]
             return {"clause": clause_loss(self.model.clause_head(states), batch.meant)}
@@ -62,14 +62,14 @@ class _Ear:
         self.language_model = language_model
         self.layer = layer
 
-    def __call__(self, ids: Tensor) -> Tensor:
-        """(B, T) ids to (B, T, H) states after `layer` layers."""
+    def __call__(self, ids: Tensor, positions: Tensor | None = None, sees: Tensor | None = None) -> Tensor:
+        """(B, T) ids to (B, T, H) states after `layer` layers; positions and sees as in PackedBatch."""
         layers = self.language_model.layers
         states: list[Tensor] = []
         hook = layers[self.layer - 1].register_forward_hook(lambda *call: states.append(call[2]))
         self.language_model.layers = layers[: self.layer]
         try:
-            self.language_model(input_ids=ids, use_cache=False)
+            self.language_model(input_ids=ids, position_ids=positions, attention_mask=sees, use_cache=False)
         finally:
             self.language_model.layers = layers
             hook.remove()

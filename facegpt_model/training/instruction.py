@@ -68,6 +68,7 @@ class InstructionStage(nn.Module):
         clauses = _part(tensors, "clause_head.")
         if clauses:
             self.model.clause_head.take(clauses, names, self.gpt.axes.names)
+            self.model.clause_head.free()
 
     def parameter_groups(self) -> list[dict[str, object]]:
         """Adapter and token rows at the plain rate, the face head faster."""

@@ -27,8 +27,8 @@ class Possible:
 class Wording:
     """Something was said of a face, up to token `position`.
 
-    certainty: probability that a wording of any end ended here; possible: likeliest first;
-    degree: slider size of the likeliest degree.
+    certainty: probability that one of the possible ends was worded; possible: likeliest first,
+    only one where it is plain; degree: slider size of the likeliest degree of the likeliest end.
     """
 
     position: int
@@ -36,43 +36,72 @@ class Wording:
     possible: tuple[Possible, ...]
     degree: float
 
+    @property
+    def ends(self) -> frozenset[tuple[str, int]]:
+        """Every (axis name, sign) it may mean."""
+        return frozenset((one.axis.name, one.sign) for one in self.possible)
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Probabilities. least: from which something was heard; plain: from which an end needs no
+    rivals; share: ends below this share of the likeliest are no reading of an unclear wording."""
+
+    least: float
+    plain: float
+    share: float
+
 
 @torch.no_grad()
 def hear(
-    states: Tensor, head: Callable[[Tensor], Heard], axes: Sequence[Axis], least: float, share: float
+    states: Tensor, head: Callable[[Tensor], Heard], axes: Sequence[Axis], bounds: Bounds
 ) -> tuple[Wording, ...]:
     """The wordings in (T, H) states of the clause head's layer, in the order they were said.
 
-    least: certainty below which nothing was heard; share: ends below this share of the
-    likeliest are not possible. Ends that an axis does not have are never heard.
+    Several ends that are plain at one token are wordings of their own; where none is plain there may
+    be one unclear wording with several readings. Ends that an axis does not have are never heard.
     """
     read = head(states)
     there = torch.tensor([axis.low is not None for axis in axes] + [axis.high is not None for axis in axes])
-    ends = read.ends.softmax(-1)[:, :-1] * there
-    certainty = ends.sum(1)
+    ends = read.ends.sigmoid() * there
     heard: list[Wording] = []
-    for position in torch.nonzero(certainty >= least)[:, 0].tolist():
-        wording = _wording(position, ends[position], read.degrees[position], axes, share)
-        if heard and position - heard[-1].position <= NEAR and _same(heard[-1], wording):
-            heard[-1] = max(heard[-1], wording, key=lambda one: one.certainty)
-        else:
-            heard.append(wording)
+    for position in torch.nonzero(ends.sum(1) >= bounds.least)[:, 0].tolist():  # the others have nothing
+        for wording in _wordings(position, ends[position], read.degrees[position], axes, bounds):
+            _add(heard, wording)
     return tuple(heard)
 
 
-def _wording(position: int, ends: Tensor, degrees: Tensor, axes: Sequence[Axis], share: float) -> Wording:
-    certainty = float(ends.sum())
-    order = torch.nonzero(ends >= share * ends.max())[:, 0].tolist()
-    order.sort(key=lambda end: -float(ends[end]))
-    possible = tuple(
-        Possible(axes[end % len(axes)], 1 if end >= len(axes) else -1, float(ends[end]) / certainty)
-        for end in order
-    )
-    return Wording(position, certainty, possible, DEGREES[int(degrees.argmax())].value)
+def _wordings(
+    position: int, ends: Tensor, degrees: Tensor, axes: Sequence[Axis], bounds: Bounds
+) -> list[Wording]:
+    def wording(chosen: Sequence[int], certainty: float) -> Wording:
+        total = sum(float(ends[end]) for end in chosen)
+        possible = tuple(
+            Possible(axes[end % len(axes)], 1 if end >= len(axes) else -1, float(ends[end]) / total)
+            for end in chosen
+        )
+        return Wording(position, certainty, possible, DEGREES[int(degrees[chosen[0]].argmax())].value)
+
+    order = ends.argsort(descending=True, stable=True).tolist()
+    plain = [wording([end], float(ends[end])) for end in order if ends[end] >= bounds.plain]
+    readings = [end for end in order if ends[end] >= bounds.share * ends[order[0]]]
+    certainty = min(1.0, float(ends[readings].sum()))
+    return plain or ([wording(readings, certainty)] if certainty >= bounds.least else [])
+
+
+def _add(heard: list[Wording], new: Wording) -> None:
+    """Keep the surer one of two wordings that stand near each other and may mean the same."""
+    for index, old in enumerate(heard):
+        if new.position - old.position <= NEAR and _same(old, new):
+            heard[index] = max(old, new, key=lambda one: (len(one.possible) == 1, one.certainty))
+            return
+    heard.append(new)
 
 
 def _same(one: Wording, other: Wording) -> bool:
-    return one.possible[0].axis.name == other.possible[0].axis.name
+    if one.position == other.position and len(one.possible) == len(other.possible) == 1:
+        return False
+    return bool(one.ends & other.ends) or one.possible[0].axis.name == other.possible[0].axis.name
 
 
 def last_words(heard: Sequence[Wording]) -> tuple[Wording, ...]:

@@ -165,8 +165,8 @@ def test_what_a_user_says_is_marked_where_each_wording_ends() -> None:
         example = rng.choice((describe, edit, overheard))(rng)
         assert HEARD not in example.prompt + example.answer
         for mark in example.heard:
-            ((axis, value),) = mark.values.items()
-            assert axis_named(axis).minimum <= value <= axis_named(axis).maximum or value < 0
+            for axis, value in mark.values.items():
+                assert axis_named(axis).minimum <= value <= axis_named(axis).maximum or value < 0
             after = example.prompt[mark.end : mark.end + 1]
             assert not after.isalnum(), example.prompt[: mark.end]
             marked += 1
@@ -174,5 +174,5 @@ def test_what_a_user_says_is_marked_where_each_wording_ends() -> None:
 
 
 def test_a_lost_end_leaves_nothing_marked() -> None:
-    assert listen(f"thin lips{HEARD} please", [("lip fullness", -0.5)])[1][0].end == len("thin lips")
-    assert listen("thin lips please", [("lip fullness", -0.5)]) == ("thin lips please", ())
+    assert listen(f"thin lips{HEARD} please", [{"lip fullness": -0.5}])[1][0].end == len("thin lips")
+    assert listen("thin lips please", [{"lip fullness": -0.5}]) == ("thin lips please", ())

@@ -54,16 +54,13 @@ def test_speculations_end_in_a_face() -> None:
     assert example.answer.endswith(f"{FACE}{END}") and example.marks[-1].values
 
 
-def test_a_situation_is_heard_at_its_end_once_for_each_thing_it_means() -> None:
+def test_a_situation_is_heard_at_its_end_as_everything_it_means() -> None:
     rng = random.Random(4)
-    examples = [speculate(rng) for _ in range(200)]
-    marked = [example for example in examples if example.heard]
-    assert len(marked) > 180
-    for example in marked:
+    for example in [speculate(rng) for _ in range(200)]:
         heard = {name: value for mark in example.heard for name, value in mark.values.items()}
         heard = {name: value for name, value in heard.items() if name not in ("age", "masculinity")}
         said = example.marks[-1].values  # sex and years add to those two
-        assert heard.items() <= said.items() and len({mark.end for mark in example.heard}) >= len(heard)
+        assert heard.items() <= said.items() and 1 <= len(example.heard) <= 2
 
 
 def test_as_if_changes_nothing_but_the_expression() -> None:

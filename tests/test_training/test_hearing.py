@@ -1,10 +1,14 @@
 """The hearing stage for real: it learns below the layer it reads, leaves the rest alone, and loads."""
 
+import random
 from pathlib import Path
 
 import pytest
 import torch
 
+from facegpt_model.data.collate import Coded
+from facegpt_model.data.overheard import overheard
+from facegpt_model.data.packing import ROW, Packer
 from facegpt_model.training import run
 from facegpt_model.training.config import load_preset
 from facegpt_model.training.hearing import HearingStage
@@ -35,3 +39,28 @@ def test_the_ear_reads_what_the_whole_model_passes_on() -> None:
         whole = stage.language_model(input_ids=ids, output_hidden_states=True).hidden_states[22]
         assert torch.equal(stage.ear(ids), whole)
     assert len(stage.language_model.layers) == 30
+
+
+def test_packed_texts_are_read_as_if_each_were_alone() -> None:
+    stage = HearingStage(load_base(), load_preset("hearing", "cpu", SMALL))
+    packer = Packer(stage.collator)
+    rng = random.Random(0)
+    row: list[Coded] = []
+    while len(row) < 4:
+        one = packer.encode(overheard(rng))
+        begin = one.heard[0][0] if one.heard else 0
+        if one.heard and (not row or one.ids[:begin] == row[0].ids[: row[0].heard[0][0]]):
+            row.append(one)
+    batch = packer.batch([row, row[:1]])
+    with torch.no_grad():
+        packed = stage.ear(batch.ids, batch.positions, batch.sees)[batch.heard[:, 0], batch.heard[:, 1]]
+        alone = [stage.ear(torch.tensor([one.ids]))[0, [token for token, _ in one.heard]] for one in row]
+    assert torch.allclose(packed, torch.cat([*alone, alone[0]]), atol=1e-3 * float(packed.abs().max()))
+    meant = [values for one in (*row, row[0]) for _, values in one.heard]
+    assert torch.equal(batch.meant, torch.stack(meant)) and batch.meant.any()
+
+
+def test_a_row_is_filled_and_not_overfull() -> None:
+    stage = HearingStage(load_base(), load_preset("hearing", "cpu", SMALL))
+    batch = next(stage.batches(random.Random(1)))
+    assert batch.ids.shape[0] == 1 and 120 < batch.ids.shape[1] <= ROW
