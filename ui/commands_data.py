@@ -44,17 +44,26 @@ def synthetic(
 
 @data.command()
 def see(
-    shards: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="folder of synthetic faces")],
+    folder: Annotated[
+        Path, typer.Argument(exists=True, file_okay=False, help="folder of synthetic faces or of portraits")
+    ],
     out: Annotated[Path, typer.Option(help="folder for what the nets see; a stopped run is continued")],
 ) -> None:
-    """Let the frozen face nets look at synthetic faces once; the tower is trained on what they see."""
+    """Let the frozen face nets look at faces once; the tower is trained on what they see.
+
+    Of portraits (as of facegpt data prepare) those with a verified licence are taken.
+    """
     from rich.console import Console
 
     from facegpt_model.data.features import see_shards
+    from facegpt_model.data.seen_photos import is_portraits, see_portraits
     from ui.console import Progress
 
     with Progress(Console(highlight=False, emoji=False)) as progress:
-        files = see_shards(shards, out, progress)
+        if is_portraits(folder):
+            files = see_portraits(folder, out, progress=progress)
+        else:
+            files = see_shards(folder, out, progress)
     typer.echo(f"wrote {len(files)} files: {files[0]} to {files[-1].name}")
 
 

@@ -80,7 +80,7 @@ def models() -> None:
 
 
 def train(
-    stage: Annotated[str, typer.Argument(help="instruction, hearing or tower")],
+    stage: Annotated[str, typer.Argument(help="instruction, hearing, tower or photos")],
     overrides: Annotated[list[str] | None, typer.Argument(metavar="[key=value]...")] = None,
     preset: Annotated[str, typer.Option(help="name of a preset in facegpt_model/training/presets")] = "cpu",
     out: Annotated[
@@ -89,9 +89,20 @@ def train(
     ] = None,
 ) -> None:
     """Train one stage of FaceGPT; stops and resumes without loss."""
-    from facegpt_model.training import run
+    from rich.console import Console
 
-    typer.echo(f"checkpoint: {run.main(stage, preset, overrides or [], out, _told_step)}")
+    from facegpt_model.training import run
+    from ui.console import Progress
+
+    progress = Progress(Console(highlight=False, emoji=False))
+
+    def told(line: dict[str, float]) -> None:
+        progress.done()
+        _told_step(line)
+
+    with progress:
+        written = run.main(stage, preset, overrides or [], out, told, progress)
+    typer.echo(f"checkpoint: {written}")
 
 
 def _told_step(line: dict[str, float]) -> None:

@@ -16,7 +16,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from facegpt_model.training.config import LoopConfig
+from facegpt_model.training.config import ConfigError, LoopConfig
 
 LOG_EVERY = 10  # steps
 
@@ -77,6 +77,16 @@ def mixed_precision(config: LoopConfig) -> str:
         torch.cuda.is_bf16_supported() if torch.cuda.is_available() else torch.cpu._is_avx512_bf16_supported()
     )
     return "bf16" if native else "no"
+
+
+def claim_folder(folder: Path, config: LoopConfig) -> None:
+    """Write config.json, or see that an unfinished run in the folder has the same; ConfigError."""
+    file = folder / "config.json"
+    settings = config.model_dump(mode="json")
+    if file.exists() and (folder / "resume.pt").exists() and json.loads(file.read_text()) != settings:
+        raise ConfigError(f"{folder} holds a run with other settings; choose another folder or remove it")
+    folder.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(settings, indent=1) + "\n")
 
 
 def train(

@@ -2,7 +2,9 @@
 
 Features of the frozen nets are read from disk. The linear reading starts from its closed form;
 the transformer learns what that leaves, measured as a surface in code space, and how much
-doubt remains. A slow average of the weights is what is kept.
+doubt remains. A slow average of the weights is what is kept. At the end the linear reading is
+found again with all faces, the correction is weighted, and the doubt is calibrated on faces
+kept apart.
 """
 
 from __future__ import annotations
@@ -10,18 +12,18 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from pydantic import Field, NonNegativeFloat, PositiveInt
 from torch import Tensor, nn
 
-from facegpt_model.data.features import FEATURES, SeenFaces, read_seen
+from facegpt_model.data.features import FEATURES, SeenFaces
 from facegpt_model.losses.shape import ShapeMetric
 from facegpt_model.morphable.openhead import OpenHead
 from facegpt_model.training.config import LoopConfig
-from facegpt_model.training.linear import learn_linear
+from facegpt_model.training.linear import calibrate_doubt, learn_linear, learn_scales
+from facegpt_model.training.tower_data import DrawnSet
 from facegpt_model.vlm.frozen import FrozenFeatures
 from facegpt_model.vlm.tower import FaceTower, TowerSettings
 
@@ -30,7 +32,11 @@ class TowerConfig(LoopConfig, frozen=True, extra="forbid"):
     """Settings of the tower stage."""
 
     batch_size: PositiveInt = 64
-    faces: str = Field(default="", description="folder of seen faces (see_shards), several by commas")
+    draw: tuple[DrawnSet, ...] = Field(default=(), description="sets of faces the run draws for itself")
+    faces: str = Field(default="", description="folders of seen faces, by commas, instead of drawing any")
+    portraits: str = Field(
+        default="", description="folder of portraits: behind drawn faces, and for the offset of photographs"
+    )
     held_out: PositiveInt = Field(default=512, description="last faces, kept for the measure of a run")
     width: PositiveInt = 128
     depth: PositiveInt = 2
@@ -45,6 +51,15 @@ class TowerConfig(LoopConfig, frozen=True, extra="forbid"):
         default=0.1, description="of the linear reading, times learning_rate"
     )
     ema: NonNegativeFloat = Field(default=0.995, description="of the average of weights that is kept")
+    refit_ridge: NonNegativeFloat = Field(default=1.5, description="of the closed form found at the end")
+    correction: NonNegativeFloat = Field(
+        default=0.4,
+        description="weight of the transformer's correction at the end: it knows our own people best",
+    )
+    offset_portraits: PositiveInt = Field(default=72, description="portraits looked at for the offset")
+    offset_share: NonNegativeFloat = Field(
+        default=0.5, description="share of the mean answer for portraits that is taken off"
+    )
 
 
 @dataclass(frozen=True)
@@ -72,9 +87,10 @@ class TowerStage(nn.Module):
         self.metric = ShapeMetric(head)
         settings = TowerSettings(head.layout.identity, config.width, config.depth, dropout=config.dropout)
         self.tower = FaceTower(settings)
-        start = torch.arange(self.count)
-        learn_linear(self.tower, faces.features(start), faces.identity[start], config.ridge)
-        spread = self.metric(faces.identity[start], faces.identity[start].mean(0)).mean()
+        own = faces.identity[: self.count]
+        learn_scales(self.tower, faces, torch.arange(self.count))
+        learn_linear(self.tower, faces, torch.arange(self.count), config.ridge)
+        spread = self.metric(own, own.mean(0)).mean()
         self.register_buffer("spread", spread, persistent=False)
         self.average = {name: p.detach().clone() for name, p in self.tower.named_parameters()}
 
@@ -121,9 +137,15 @@ class TowerStage(nn.Module):
 
     @torch.no_grad()
     def finish(self) -> None:
-        """The averaged weights become the tower's."""
+        """The averaged weights become the tower's; then refit, weight of the correction, and calibration."""
         for name, parameter in self.tower.named_parameters():
             parameter.copy_(self.average[name])
+        self.tower.eval()
+        self.tower.noise = 0.0
+        learn_linear(self.tower, self.faces, torch.arange(self.count), self.config.refit_ridge)
+        self.tower.correct.weight.mul_(self.config.correction)
+        self.tower.correct.bias.mul_(self.config.correction)
+        calibrate_doubt(self.tower, self.faces, torch.arange(self.count, len(self.faces)))
 
     @torch.no_grad()
     def explained(self) -> dict[str, float]:
@@ -152,12 +174,6 @@ class TowerStage(nn.Module):
         """Set that state."""
         self.tower.load_state_dict(_part(state, "tower."))
         self.average = {name: tensor.clone() for name, tensor in _part(state, "average.").items()}
-
-
-def read_faces(folders: str) -> SeenFaces:
-    """The faces of one or several folders, by commas, in that order; raises BadShards."""
-    parts = [read_seen(Path(folder)) for folder in folders.split(",")]
-    return parts[0] if len(parts) == 1 else SeenFaces.joined(parts)
 
 
 def _part(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

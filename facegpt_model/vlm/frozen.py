@@ -42,8 +42,12 @@ def see(images: Tensor, landmarks478: Tensor, blendshapes: Tensor | None = None)
     blendshapes: (B, 52) where they are known, else the packaged net's. Differentiable with
     respect to the images.
     """
+    return see_windows(images, windows_of_landmarks(landmarks478), blendshapes)
+
+
+def see_windows(images: Tensor, windows: Windows, blendshapes: Tensor | None = None) -> FrozenFeatures:
+    """As `see`, with one upright window of each picture in place of its landmarks."""
     nets = load_nets()
-    windows = windows_of_landmarks(landmarks478)
     crops = torch.cat([cut(image, _one(windows, k), INPUT_SIZE) for k, image in enumerate(images)])
     seen = nets.landmarks.features(crops)
     trunk16, trunk8, trunk2 = seen.maps

@@ -19,7 +19,10 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from facegpt_model.morphable.base import load
+from facegpt_model.morphable.openhead import OpenHead
 from facegpt_model.vlm.frozen import FrozenFeatures, see
+from facegpt_model.vlm.mirror import mirrored_identity, see_mirrored
 
 SHIPPED_TOWER = Path(__file__).with_name("checkpoints") / "face-tower"
 POINTS_USED = slice(0, 468, 2)
@@ -181,11 +184,15 @@ def carried(points: Tensor, reference: Tensor) -> Tensor:
 
 
 class IdentityPrior:
-    """What a picture says of an identity, as a normal distribution of its code."""
+    """What a picture says of an identity, as a normal distribution of its code.
 
-    def __init__(self, tower: FaceTower, offset: Tensor) -> None:
-        """offset: (I,) mean answer for a balanced set of photographs, taken off."""
-        self.tower, self.offset = tower.eval().requires_grad_(False), offset
+    The picture is looked at twice, as it is and in a mirror, which tells strangers better apart
+    than one look does (docs/training.md).
+    """
+
+    def __init__(self, tower: FaceTower, offset: Tensor, mirror: Tensor) -> None:
+        """offset: (I,) mean answer for photographs, taken off; mirror: (I, I) mirrored_identity."""
+        self.tower, self.offset, self.mirror = tower.eval().requires_grad_(False), offset, mirror
 
     @torch.no_grad()
     def __call__(
@@ -196,8 +203,10 @@ class IdentityPrior:
         images: (B, 3, H, W) sRGB in 0..1; landmarks478: (B, 478, 2 or 3) pixels; blendshapes: (B, 52) or
         None for the packaged net's
         """
-        reading = self.tower(see(images, landmarks478, blendshapes))
-        return reading.mean - self.offset, reading.std
+        first = self.tower(see(images, landmarks478, blendshapes))
+        second = self.tower(see_mirrored(images, landmarks478, blendshapes))
+        mean = (first.mean + (second.mean @ self.mirror)) / 2
+        return mean - self.offset, (first.std + second.std) / 2
 
 
 def save_tower(tower: FaceTower, offset: Tensor, folder: Path, card: dict[str, object]) -> None:
@@ -222,4 +231,7 @@ def read_tower(folder: Path) -> tuple[FaceTower, Tensor]:
 @lru_cache(maxsize=1)
 def load_identity_prior() -> IdentityPrior:
     """The shipped prior."""
-    return IdentityPrior(*read_tower(SHIPPED_TOWER))
+    head = load()
+    if not isinstance(head, OpenHead):
+        raise TypeError("the shipped tower speaks of openhead@2 only")
+    return IdentityPrior(*read_tower(SHIPPED_TOWER), mirrored_identity(head))

@@ -20,11 +20,15 @@ from facegpt_model.morphable.base import load
 from facegpt_model.morphable.openhead import OpenHead
 from facegpt_model.training import run
 from facegpt_model.training.config import ConfigError, load_config
-from facegpt_model.training.tower import TowerConfig, TowerStage, read_faces
+from facegpt_model.training.tower import TowerConfig, TowerStage
+from facegpt_model.training.tower_data import read_faces
 from facegpt_model.vlm.frozen import FrozenFeatures
 from facegpt_model.vlm.tower import read_tower
 
-SMALL = ["held_out=16", "batch_size=8", "width=32", "depth=1", "dropout=0", "feature_noise=0", "ridge=0.1"]
+SMALL = [
+    *("held_out=16", "batch_size=8", "width=32", "depth=1", "dropout=0", "feature_noise=0", "ridge=0.1"),
+    *("refit_ridge=0.1", "linear_rate=0.1"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +85,7 @@ def test_a_short_run_learns_and_writes_a_tower(folder: Path, tmp_path: Path) -> 
 
 def test_faces_must_be_named_and_be_enough(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="give faces=FOLDER"):
-        run.main("tower", "cpu", [], tmp_path)
+        run.main("tower", "gpu", [], tmp_path)
     with pytest.raises(ConfigError, match="batchsize"):
         run.main("tower", "cpu", ["batchsize=3"], tmp_path)
     with pytest.raises(ValueError, match="too few to keep 60"):
@@ -99,7 +103,42 @@ def test_the_average_follows_the_weights(folder: Path) -> None:
     other = stage_of(folder)
     other.restore(state)
     other.finish()
-    torch.testing.assert_close(other.tower.linear.bias, before + 0.5)
+    torch.testing.assert_close(other.tower.asks, state["average.asks"])
+
+
+def test_the_end_of_a_run_refits_weighs_and_calibrates(folder: Path) -> None:
+    stage = stage_of(folder, "correction=0.25", "refit_ridge=3.0")
+    with torch.no_grad():
+        stage.average["correct.weight"].normal_()
+    drawn = stage.average["correct.weight"].clone()
+    stage.finish()
+    torch.testing.assert_close(stage.tower.correct.weight, 0.25 * drawn)
+    apart = stage_of(folder, "ridge=3.0")
+    torch.testing.assert_close(stage.tower.linear.weight, apart.tower.linear.weight)
+    index = torch.arange(80, 96)
+    with torch.no_grad():
+        reading = stage.tower(stage.faces.features(index))
+    missed = ((reading.mean - stage.faces.identity[index]) / reading.std).square().mean().sqrt()
+    assert float(missed) == pytest.approx(1, abs=0.05)
+    again = stage.tower.doubt.bias.clone()
+    stage.finish()  # a run killed at its very end does this twice
+    torch.testing.assert_close(stage.tower.doubt.bias, again)
+
+
+def test_one_command_goes_from_nothing_to_a_tower(tmp_path: Path) -> None:
+    told: list[str] = []
+    run.main("tower", "tiny", [], tmp_path, progress=lambda doing, share: told.append(doing))
+    tower, offset = read_tower(tmp_path / "checkpoint")
+    card = json.loads((tmp_path / "checkpoint" / "tower.json").read_text())["card"]
+    assert card["faces"] == 24 and card["drawn"][0]["seed"] == 5 and card["steps"] == 4
+    assert tower.settings.width == 32 and float(offset.abs().max()) == 0
+    assert any("drawing faces" in line for line in told) and any("looking" in line for line in told)
+    drawn = {file: file.stat().st_mtime_ns for file in tmp_path.glob("*/5/*")}
+    assert len(drawn) == 3  # a shard, its order, what was seen of it
+    run.main("tower", "tiny", [], tmp_path)
+    assert {file: file.stat().st_mtime_ns for file in drawn if file.name != "order.json"} == {
+        file: when for file, when in drawn.items() if file.name != "order.json"
+    }
 
 
 def test_several_folders_are_one_set(folder: Path) -> None:

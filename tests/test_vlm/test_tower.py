@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,9 @@ from facegpt_model.morphable.base import load
 from facegpt_model.morphable.openhead import OpenHead
 from facegpt_model.perception import analyse, load_photo
 from facegpt_model.perception.photos import photo_tensor
-from facegpt_model.training.linear import learn_doubt, learn_linear
+from facegpt_model.training.linear import calibrate_doubt, learn_linear, learn_scales, moments
 from facegpt_model.vlm.frozen import see
+from facegpt_model.vlm.mirror import MIRRORED_BLENDSHAPES, mirrored_identity, see_mirrored
 from facegpt_model.vlm.tower import (
     FaceTower,
     TowerSettings,
@@ -80,6 +82,39 @@ def test_a_photo_has_a_mean_and_a_deviation_for_every_coefficient() -> None:
     assert float((again - mean).norm() / mean.norm()) < 0.35
 
 
+def test_a_mirrored_photo_has_the_mirrored_code(head: OpenHead) -> None:
+    photo = load_photo(PORTRAIT)
+    face = analyse(photo)[0]
+    picture, points, shapes = photo_tensor(photo)[None], face.points478[None], face.blendshapes[None]
+    mirror = mirrored_identity(head)
+    torch.testing.assert_close(mirror @ mirror, torch.eye(150), atol=1e-5, rtol=0)
+    code = head.mean_code(1)
+    lopsided = replace(code, identity=torch.randn(1, 150, generator=torch.Generator().manual_seed(0)))
+    other = replace(code, identity=lopsided.identity @ mirror)
+    across = head.vertices(lopsided)[:, head.mirror] * torch.tensor([-1.0, 1, 1])
+    torch.testing.assert_close(head.vertices(other), across, atol=1e-3, rtol=0)
+    assert (head.vertices(other) - head.vertices(lopsided)).abs().max() > 0.3
+    seen = see(picture, points, shapes)
+    twice = see_mirrored(picture.flip(3), flipped(points, photo.width), shapes[:, list(MIRRORED_BLENDSHAPES)])
+    torch.testing.assert_close(twice.embedding, seen.embedding, atol=0.02, rtol=0)
+    torch.testing.assert_close(twice.blendshapes, seen.blendshapes)
+    prior = load_identity_prior()
+    mean, std = prior(picture, points, shapes)
+    there, there_std = prior(
+        picture.flip(3), flipped(points, photo.width), shapes[:, list(MIRRORED_BLENDSHAPES)]
+    )
+    torch.testing.assert_close(there + prior.offset, (mean + prior.offset) @ mirror, atol=0.01, rtol=0)
+    torch.testing.assert_close(there_std, std, atol=0.01, rtol=0)
+
+
+def flipped(points: Tensor, width: int) -> Tensor:
+    """Landmarks of a mirrored picture; of all points only the outer corners of the eyes change places."""
+    moved = points.clone()
+    moved[..., 0] = width - moved[..., 0]
+    moved[:, [33, 263]] = moved[:, [263, 33]]
+    return moved
+
+
 def test_faces_together_are_read_as_alone(strangers: SeenFaces) -> None:
     tower = load_identity_prior().tower
     together = tower(strangers.features(torch.arange(3)))
@@ -106,9 +141,9 @@ def test_a_tower_comes_back_from_its_file(strangers: SeenFaces, tmp_path: Path) 
     torch.manual_seed(1)
     tower = FaceTower(TowerSettings(width=32, depth=1))
     features = strangers.features(torch.arange(24))
-    learn_linear(tower, features, strangers.identity, 1.0)
-    learn_doubt(tower, features, strangers.identity)
-    tower.eval()
+    learn_scales(tower, strangers, torch.arange(24))
+    learn_linear(tower, strangers, torch.arange(24), 1.0)
+    calibrate_doubt(tower, strangers, torch.arange(24))
     save_tower(tower, torch.full((150,), 0.25), tmp_path, {"name": "test"})
     again, offset = read_tower(tmp_path)
     with torch.no_grad():
@@ -123,11 +158,37 @@ def test_the_linear_reading_finds_what_is_linear(strangers: SeenFaces) -> None:
     features = strangers.features(torch.arange(24))
     planted = torch.zeros(24, 150)
     planted[:, 3] = features.embedding[:, 5] * 4 + 1
-    learn_linear(tower, features, planted, 1e-4)
+    learn_scales(tower, strangers, torch.arange(24))
+    learn_linear(tower, replace(strangers, identity=planted), torch.arange(24), 1e-4)
     tower.eval()
     with torch.no_grad():
         torch.testing.assert_close(tower(features).mean[:, 3], planted[:, 3], atol=0.03, rtol=0)
         assert float(tower(features).mean[:, 4].abs().max()) < 1e-4
+
+
+def test_a_doubt_that_is_wrong_by_a_factor_is_put_right(strangers: SeenFaces) -> None:
+    tower = FaceTower(TowerSettings(width=32, depth=1, dropout=0))
+    index = torch.arange(24)
+    learn_scales(tower, strangers, index)
+    with torch.no_grad():
+        tower.doubt.bias.fill_(math.log(0.2))
+    factor = calibrate_doubt(tower, strangers, index)
+    assert factor > 2  # of a tower that says "the mean face" and hardly doubts it
+    with torch.no_grad():
+        reading = tower(strangers.features(index))
+    missed = ((reading.mean - strangers.identity) / reading.std).square().mean().sqrt()
+    assert float(missed) == pytest.approx(1, abs=0.01)
+
+
+def test_moments_of_parts_are_those_of_the_whole(strangers: SeenFaces) -> None:
+    tower = FaceTower(TowerSettings(width=32, depth=1))
+    learn_scales(tower, strangers, torch.arange(24))
+    whole = moments(tower, strangers, torch.arange(24))
+    with torch.no_grad():
+        x = tower.vector_scale(tower.vector(strangers.features(torch.arange(24)))).double()
+    y = (strangers.identity - strangers.identity.mean(0)).double()
+    by_hand = torch.linalg.solve(x.T @ x + 24 * torch.eye(x.shape[1], dtype=torch.float64), x.T @ y)
+    torch.testing.assert_close(whole.solved(1.0).double(), by_hand, atol=1e-4, rtol=1e-2)
 
 
 def test_seen_faces_are_kept_and_not_seen_again(
