@@ -2,7 +2,9 @@
 
 Far from the mean, sums of components turn small triangles inside out. A random face for
 which that happens is moved, by the least change in standard deviations that a linear model
-of the folds asks for, to one where it does not.
+of the folds asks for, to one where it does not. The model holds nearby only: long steps end in
+faces that are whole and like nobody's, so a face too far from a whole one is drawn towards the
+mean first.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ CLEAR_AT_REST, NEAR_BALL = 0.3, 5.0  # mm: lid vertices that are guarded
 SOFTNESS = 0.02  # of the mean squared slope; keeps opposite wishes from asking for the moon
 SPARING = 0.5  # 0 counts a change in standard deviations, 1 in mm of the whole head
 STEPS, SHRINKS, SHRINK = 10, 25, 0.9
+LONGEST, FURTHEST = 1.0, 5.0  # standard deviations of one step, and from where the steps began
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,9 @@ class Guard:
                 step = self._step(z)
                 if step is None:
                     return z
-                z = (z + step).clamp(-limit, limit)
+                z = (z + step * (LONGEST / step.norm()).clamp_max(1.0)).clamp(-limit, limit)
+                if (z - start).norm() > FURTHEST:
+                    break
             z = start = SHRINK * start
         return torch.zeros_like(start)
 

@@ -179,6 +179,10 @@ class Axes:
         bounded = zip(self.axes, values.tolist(), strict=True)
         return {axis.name: min(max(value, axis.minimum), axis.maximum) for axis, value in bounded}
 
+    def weights(self, noise: float) -> Tensor:
+        """(K, D) double: what `read` multiplies a flat code by, for a face with this much unexplained."""
+        return self._ridge(self.directions.double(), noise)
+
     def _ridge(self, moments: Tensor, noise: float) -> Tensor:
         ridge = (noise / SLIDER_SPREAD) ** 2 * torch.eye(len(self.names), dtype=torch.float64)
         return torch.linalg.solve(self._gram + ridge, moments)

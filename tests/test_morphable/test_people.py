@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from facegpt_model.morphable.base import load
-from facegpt_model.morphable.guard import LEAST_AREA, LEAST_CLEARANCE
+from facegpt_model.morphable.guard import FURTHEST, LEAST_AREA, LEAST_CLEARANCE
 from facegpt_model.morphable.openhead import SAMPLE_LIMIT, OpenHead
 from facegpt_model.morphable.people import OLDEST, YOUNGEST, Person, age_of, sample_people
 from facegpt_model.semantics.measurements import LIKE_SCANS, SCAN_DEVIATION_MM, measure
@@ -53,6 +53,7 @@ def test_random_faces_fold_unless_they_are_mended(head: OpenHead) -> None:
     assert after.abs().max() <= SAMPLE_LIMIT
     moved = (shapes(head, after[~before]) - shapes(head, raw[~before])).norm(dim=2).mean(1)
     assert moved.median() < 2.0, "mending keeps who it is"
+    assert (after - raw).norm(dim=1).max() < 1.5 * FURTHEST, "nobody is mended into a stranger"
 
 
 @pytest.fixture(scope="module")

@@ -93,6 +93,18 @@ def test_with_nothing_said_people_are_simply_drawn(head: OpenHead, axes: Axes) -
     reads = {}
     for sex, value in (("woman", -0.75), ("man", 0.75)):
         said = axes.code({"masculinity": value})
-        people = [drawn_like(said, Said(sex), head, axes, seed) for seed in range(3)]
+        people = [drawn_like(said, Said(sex), head, axes, seed) for seed in range(6)]
         reads[sex] = [axes.read(code)["masculinity"] for code in people]
-    assert max(reads["woman"]) < -0.2 and min(reads["man"]) > 0.4
+    assert max(reads["woman"]) < -0.4 and min(reads["man"]) > 0.4
+
+
+def test_no_draw_is_malformed_or_forgets_what_was_said(head: OpenHead, axes: Axes) -> None:
+    start = axes.code({"masculinity": -0.75, "age": -0.25, "round face": 0.5, "green eyes": 0.8})
+    said = Said("woman", 35, ("round face", "green eyes"))
+    codes = [drawn_like(start, said, head, axes, seed) for seed in range(1000, 1024)]
+    identity = torch.cat([code.identity for code in codes])
+    assert head.guard.is_whole(identity).all()
+    assert identity.norm(dim=1).max() < 18.0  # people drawn without words reach 15; the malformed one had 41
+    assert spread(head, [start, *codes], "round face") < 0.5
+    greens = [code.albedo[0, head.albedo_names.index("iris green")] for code in codes]
+    assert min(greens) > 0.5 * float(start.albedo[0, head.albedo_names.index("iris green")])
