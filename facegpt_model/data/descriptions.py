@@ -51,7 +51,7 @@ def composed_statement(rng: random.Random, kind: Wording = "say", count: int | N
     )
     text = _compose(sex, noun, age, [text + HEARD for text, _ in worded], rng)
     wordings = tuple({attribute.axis.name: attribute.value} for _, attribute in worded)
-    return Composed(_roughen(aside(text, rng), rng), statement, wordings)
+    return Composed(roughened(aside(text, rng), rng), statement, wordings)
 
 
 def corrected(text: str, meant: Attribute, rng: random.Random, sex: str) -> tuple[str, Attribute]:
@@ -142,7 +142,8 @@ def _list(phrases: list[str], rng: random.Random) -> str:
     return ", ".join(phrases[:-1]) + glue + phrases[-1]
 
 
-def _roughen(text: str, rng: random.Random) -> str:
+def roughened(text: str, rng: random.Random) -> str:
+    """As people type: hesitating, in lower case, with a typing error, now and then."""
     if rng.random() < 0.12:
         text = (
             rng.choice(

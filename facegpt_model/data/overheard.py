@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from functools import lru_cache
 
-from facegpt_model.data.dialogues import describe, edit, speculate
-from facegpt_model.data.examples import HEARD, Example, listen, prompt_of, surfaced
+from facegpt_model.data.descriptions import composed_statement, roughened
+from facegpt_model.data.dialogues import edit, speculate
+from facegpt_model.data.examples import HEARD, Composed, Example, Mark, listen, prompt_of, scene, surfaced
 from facegpt_model.data.habits import PRONOUNS
+from facegpt_model.data.statements import excerpt, retold
 from facegpt_model.data.wordings import ends, phrasings, word
 from facegpt_model.vlm.tokens import END
 
@@ -15,10 +18,9 @@ _LEADS = ("", "", "", "{he} had ", "with ", "someone with ", "I remember ", "the
 
 
 def overheard(rng: random.Random) -> Example:
-    """A single wording, a whole statement, a situation or an edit; the answer is empty."""
-    example = rng.choices((single, describe, speculate, edit), (0.5, 0.28, 0.08, 0.14))[0](rng)
-    if example.kind == "overheard":
-        return example
+    """A single wording, a whole statement, a part of one, a situation or an edit; the answer is empty."""
+    makers = (single, described, stated, speculate, edit)
+    example = rng.choices(makers, (0.36, 0.18, 0.25, 0.06, 0.15))[0](rng)
     return Example("overheard", example.prompt, END, heard=example.heard)
 
 
@@ -34,7 +36,27 @@ def single(rng: random.Random) -> Example:
         pieces.append(lead + text.removeprefix("$ ") + HEARD)
         means.append({attribute.axis.name: attribute.value})
     text = surfaced(rng.choice((", ", " and ", ". ", "; ")).join(pieces), rng)
-    prompt, heard = listen(prompt_of(text, [], [], []), means)
+    return _heard(text, means, rng)
+
+
+def described(rng: random.Random) -> Example:
+    """A generated statement."""
+    composed = composed_statement(rng)
+    return _heard(composed.text, composed.wordings, rng)
+
+
+def stated(rng: random.Random) -> Example:
+    """A statement that somebody wrote, or some sentences of one."""
+    composed: Composed = rng.choice((retold, excerpt))(rng)
+    return _heard(roughened(composed.text, rng), composed.wordings, rng)
+
+
+def _heard(text: str, wordings: Sequence[dict[str, float]], rng: random.Random) -> Example:
+    """What was said; where nothing of it means a face, that is the lesson."""
+    faces, photos = scene(rng)
+    prompt, heard = listen(prompt_of(text, faces, photos, []), wordings)
+    if not wordings:
+        heard = (Mark(prompt.rindex(END), {}),)
     return Example("overheard", prompt, END, heard=heard)
 
 

@@ -40,7 +40,7 @@ OPPOSITES = (
 TAKEN_BACK = re.compile(
     r"\b(not|no|anything but|nothing|too|less|hardly|without|never|than|barely|lacked|lost|reduce|out of)\b"
     r"|n't\b|\bfrom .* to\b|tone down|right over|only the thin|only as wide|only half"
-    r"|long gap|a big face|a small dog|past the first"
+    r"|long gap|a big face|a small dog|past the first|half as long|one finger apart|sides of|fat on a chip"
 )
 
 
