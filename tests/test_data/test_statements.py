@@ -1,4 +1,4 @@
-"""Statements that people wrote: read as they are marked, kept out where they must be, retold without a new meaning."""
+"""Statements that people wrote: read as they are marked, kept out, retold without a new meaning."""
 
 import random
 import re
@@ -14,7 +14,10 @@ from facegpt_model.semantics.axes import axis_named, phrase_table
 from facegpt_model.semantics.words import Statement, parse
 from facegpt_model.vlm.backbones import load_smollm2
 
-LINE = "man 60 | big bloke, [heavy set|weight ++], a [red bulb|nose tip width +++; ruddiness +] of a nose. No coat. [Slim|weight --]"
+LINE = (
+    "man 60 | big bloke, [heavy set|weight ++], a [red bulb|nose tip width +++; ruddiness +] of a nose. "
+    "No coat. [Slim|weight --]"
+)
 
 
 def test_a_line_becomes_a_statement_with_its_wordings() -> None:
