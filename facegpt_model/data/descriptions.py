@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Collection
 
+from facegpt_model.data.compounds import Compound, compound
 from facegpt_model.data.examples import HEARD, Composed, without_ends
 from facegpt_model.data.habits import EXCLUSIVE, SELF_CORRECTIONS, TAKEN_BACK, agreeing, aside, end_weight
 from facegpt_model.data.who import SEX_WORDS, Age, article, sample_age, sample_noun
@@ -39,35 +41,52 @@ def composed_statement(rng: random.Random, kind: Wording = "say", count: int | N
     sex = rng.choices(("man", "woman", "person"), (0.42, 0.42, 0.16))[0]
     if count is None:
         count = rng.choices((0, 1, 2, 3, 4, 5, 6), (2, 34, 24, 16, 12, 7, 5))[0]
-    worded = [
-        corrected(*word(axis, sign, rng, kind, sex), rng, sex) for axis, sign in _choose(rng, count, sex)
-    ]
-    worded.sort(key=lambda pair: pair[0].startswith("$ "))  # clauses are spoken after noun phrases
+    parts = _worded(rng, kind, count, sex)
+    parts.sort(key=lambda part: part.text.startswith("$ "))  # clauses are spoken after noun phrases
     held = kind == "held" and rng.random() < 0.5
     noun, years = sample_noun(rng, sex, held)
-    age = sample_age(rng, held) if years is None and (rng.random() < 0.45 or not worded) else None
-    statement = Statement(
-        sex, age.years if age else years, tuple(attribute.phrase for _, attribute in worded)
+    age = sample_age(rng, held) if years is None and (rng.random() < 0.45 or not parts) else None
+    meant = {one.axis.name: one.phrase for part in parts for one in part.attributes}
+    statement = Statement(sex, age.years if age else years, tuple(meant.values()))
+    text = _compose(sex, noun, age, [part.text for part in parts], rng)
+    wordings = tuple(
+        {attribute.axis.name: attribute.value for attribute in wording}
+        for part in parts
+        for wording in part.wordings
     )
-    text = _compose(sex, noun, age, [text + HEARD for text, _ in worded], rng)
-    wordings = tuple({attribute.axis.name: attribute.value} for _, attribute in worded)
     return Composed(roughened(aside(text, rng), rng), statement, wordings)
 
 
-def corrected(text: str, meant: Attribute, rng: random.Random, sex: str) -> tuple[str, Attribute]:
-    """Sometimes a witness says the opposite first and takes it back; what is meant stays."""
+COMPOUNDS = 0.35  # share of statements of two ends or more that say some of them of one part at once
+
+
+def _worded(rng: random.Random, kind: Wording, count: int, sex: str) -> list[Compound]:
+    """What is said, in no order, of `count` ends."""
+    parts: list[Compound] = []
+    if kind == "say" and count > 1 and rng.random() < COMPOUNDS:
+        several = compound(rng, sex, count=min(count, rng.choice((2, 2, 3))))
+        parts = [several] if several else []
+    taken = {attribute.axis.name for part in parts for attribute in part.attributes}
+    for axis, sign in _choose(rng, count - len(taken), sex, taken):
+        parts.append(corrected(*word(axis, sign, rng, kind, sex), rng, sex))
+    return parts
+
+
+def corrected(text: str, meant: Attribute, rng: random.Random, sex: str) -> Compound:
+    """Sometimes a witness says the opposite first and takes it back; both are heard, the last is meant."""
     axis = meant.axis
+    plain = Compound(text + HEARD, ((meant,),))
     if rng.random() > SELF_CORRECTIONS or text.startswith("$ ") or axis.low is None or axis.high is None:
-        return text, meant
-    slip, _ = word(axis, -meant.sign, rng, "say", sex)
+        return plain
+    slip, said = word(axis, -meant.sign, rng, "say", sex)
     if slip.startswith("$ "):
-        return text, meant
-    return f"{slip}{rng.choice(TAKEN_BACK)}{text}", meant
+        return plain
+    return Compound(f"{slip}{HEARD}{rng.choice(TAKEN_BACK)}{text}{HEARD}", ((said,), (meant,)))
 
 
-def _choose(rng: random.Random, count: int, sex: str) -> list[tuple[Axis, int]]:
+def _choose(rng: random.Random, count: int, sex: str, taken: Collection[str] = ()) -> list[tuple[Axis, int]]:
     chosen: list[tuple[Axis, int]] = []
-    names: set[str] = set()
+    names: set[str] = set(taken)
     pool = sorted(ends(), key=lambda end: -(rng.random() ** (1 / end_weight(end[0], sex))))
     for axis, sign in pool:
         if len(chosen) == count:

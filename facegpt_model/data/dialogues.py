@@ -8,10 +8,11 @@ the last token.
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from functools import lru_cache
 from typing import Literal, cast
 
-from facegpt_model.data.descriptions import composed_statement, sample_statement, slider_values
+from facegpt_model.data.descriptions import composed_statement, roughened, sample_statement, slider_values
 from facegpt_model.data.examples import (
     HEARD,
     Composed,
@@ -25,6 +26,7 @@ from facegpt_model.data.examples import (
 )
 from facegpt_model.data.habits import end_weight
 from facegpt_model.data.situations import as_if, composed_speculation
+from facegpt_model.data.statements import retold
 from facegpt_model.data.wordings import Wording, ends, ends_with_held_edits, removable, word
 from facegpt_model.semantics.axes import phrase_table
 from facegpt_model.semantics.words import Statement
@@ -56,6 +58,12 @@ def head_only(statement: Statement) -> Statement:
 def describe(rng: random.Random, kind: Wording = "say", count: int | None = None) -> Example:
     """A witness statement; the answer restates it in canonical words and emits <FACE>."""
     return _told("describe", composed_statement(rng, kind, count), rng)
+
+
+def state(rng: random.Random) -> Example:
+    """A statement that somebody wrote, otherwise as `describe`."""
+    composed = retold(rng)
+    return _told("describe", replace(composed, text=roughened(composed.text, rng)), rng)
 
 
 def speculate(rng: random.Random, kind: Literal["say", "held"] = "say") -> Example:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from facegpt_model.data.dialogues import describe, edit, restated, speculate
+from facegpt_model.data.dialogues import describe, edit, restated, speculate, state
 from facegpt_model.data.examples import Example
 from facegpt_model.data.requests import describe_face, export, photo, render, step_back
 from facegpt_model.data.small_talk import small_talk
 from facegpt_model.data.tool_answers import after_tool
 
 MIXTURE: tuple[tuple[Callable[[random.Random], Example], float], ...] = (
-    (describe, 0.43),
+    (describe, 0.31),
+    (state, 0.12),
     (speculate, 0.06),
     (restated, 0.06),
     (edit, 0.20),
@@ -35,4 +36,4 @@ def sample(rng: random.Random) -> Example:
 
 def sample_face(rng: random.Random) -> Example:
     """One example whose answer makes a face: half with a witness's words or a situation, half without."""
-    return rng.choices((describe, speculate, restated), (0.43, 0.07, 0.5))[0](rng)
+    return rng.choices((describe, state, speculate, restated), (0.33, 0.1, 0.07, 0.5))[0](rng)

@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from functools import lru_cache
 
+from facegpt_model.data.compounds import compound
 from facegpt_model.data.descriptions import composed_statement, roughened
 from facegpt_model.data.dialogues import edit, speculate
 from facegpt_model.data.examples import HEARD, Composed, Example, Mark, listen, prompt_of, scene, surfaced
@@ -19,8 +20,8 @@ _LEADS = ("", "", "", "{he} had ", "with ", "someone with ", "I remember ", "the
 
 def overheard(rng: random.Random) -> Example:
     """A single wording, a whole statement, a part of one, a situation or an edit; the answer is empty."""
-    makers = (single, described, stated, speculate, edit)
-    example = rng.choices(makers, (0.36, 0.18, 0.25, 0.06, 0.15))[0](rng)
+    makers = (single, several, described, stated, speculate, edit)
+    example = rng.choices(makers, (0.3, 0.12, 0.15, 0.23, 0.06, 0.14))[0](rng)
     return Example("overheard", example.prompt, END, heard=example.heard)
 
 
@@ -37,6 +38,15 @@ def single(rng: random.Random) -> Example:
         means.append({attribute.axis.name: attribute.value})
     text = surfaced(rng.choice((", ", " and ", ". ", "; ")).join(pieces), rng)
     return _heard(text, means, rng)
+
+
+def several(rng: random.Random) -> Example:
+    """One to three things of one part, and sometimes of another."""
+    sex = rng.choice(tuple(PRONOUNS))
+    parts = [part for part in (compound(rng, sex) for _ in range(rng.choice((1, 1, 2)))) if part]
+    text = rng.choice((", ", " and ", ". ", "; ")).join(part.text.removeprefix("$ ") for part in parts)
+    wordings = [{a.axis.name: a.value for a in wording} for part in parts for wording in part.wordings]
+    return _heard(surfaced(text, rng), wordings, rng)
 
 
 def described(rng: random.Random) -> Example:

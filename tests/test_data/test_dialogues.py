@@ -119,9 +119,14 @@ def test_a_slip_comes_before_what_is_meant(monkeypatch: pytest.MonkeyPatch) -> N
     nose = axis_named("nose width")
     for _ in range(50):
         text, meant = word(nose, 1, rng, "say", "man")
-        said, still = corrected(text, meant, rng, "man")
-        assert still is meant and said.endswith(text)
-    assert said != text or text.startswith("$ ")
+        said = corrected(text, meant, rng, "man")
+        assert said.wordings[-1] == (meant,) and said.text.endswith(text + HEARD)
+        assert (
+            len(said.wordings) == said.text.count(HEARD) == 2
+            or text.startswith("$ ")
+            or "$ " not in said.text
+        )
+    assert said.text != text + HEARD or text.startswith("$ ")
 
 
 def test_asides_change_no_meaning(monkeypatch: pytest.MonkeyPatch) -> None:
