@@ -117,6 +117,7 @@ def _text(backend: InProcessBackend, count: int, say: Callable[[str], None]) -> 
     suites = {
         "trained phrasings": text.generated("say", count),
         "held-out phrasings": text.generated("held", count),
+        "statements, held out": text.stated(count),
         "free words, dev": text.free("dev"),
         "free words, test": text.free("test"),
     }

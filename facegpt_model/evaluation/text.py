@@ -17,8 +17,9 @@ from typing import Literal
 
 from facegpt_model.data.descriptions import sample_statement, slider_values
 from facegpt_model.data.dialogues import edit
-from facegpt_model.data.examples import Example
+from facegpt_model.data.examples import Example, without_ends
 from facegpt_model.data.requests import describe_face, export, photo, render, step_back
+from facegpt_model.data.statements import statements, told
 from facegpt_model.data.wordings import Wording
 from facegpt_model.evaluation.free_words import Part, free_texts
 from facegpt_model.face import FaceCode
@@ -102,6 +103,12 @@ def generated(kind: Wording, count: int, seed: int = 0) -> list[Item]:
         text, statement, values = sample_statement(rng, kind, rng.choice((1, 2, 3)))
         items.append(Item(text, slider_values(statement, values), statement.phrases))
     return items
+
+
+def stated(count: int) -> list[Item]:
+    """Statements that people wrote, of those kept out of training, with the ends they word."""
+    composed = [told(one) for one in statements("held")[:count]]
+    return [Item(without_ends(one.text), slider_values(one.statement, one.values)) for one in composed]
 
 
 def free(part: Part) -> list[Item]:
