@@ -103,7 +103,7 @@ def read_seen_photos(folder: Path) -> SeenPhotos:
         seen=FrozenFeatures(**{name: joined(name) for name in FEATURES}),
         pictures=joined("pictures"),
         persons=joined("persons"),
-        points=joined("points"),
+        points=joined("landmarks"),
         names=tuple(name for part in stored for name in part["names"]),
         sources=tuple(source for part in stored for source in part["sources"]),
         test=joined("test"),
@@ -139,7 +139,7 @@ def _looked_at(portraits: Sequence[Portrait]) -> dict[str, object]:
         persons.append(small[:, 3:])
     kept = {name: torch.cat([getattr(f, name) for f in features]).half() for name in FEATURES}
     return {
-        **kept, "pictures": torch.cat(pictures), "persons": torch.cat(persons), "points": torch.cat(points),
+        **kept, "pictures": torch.cat(pictures), "persons": torch.cat(persons), "landmarks": torch.cat(points),
         "names": [p.file.name for p in portraits], "sources": [p.source for p in portraits],
         "test": torch.tensor([p.is_test for p in portraits]),
     }  # fmt: skip

@@ -15,8 +15,10 @@ from facegpt_model.morphable.openhead import OpenHead
 from facegpt_model.training.config import ConfigError, load_config
 from facegpt_model.training.loop import claim_folder, train
 from facegpt_model.training.tower import TowerConfig, TowerStage
+from facegpt_model.training.tower_codes import read_codes
 from facegpt_model.training.tower_data import draw_faces, mean_answer, portraits_of, read_faces
-from facegpt_model.vlm.tower import save_tower
+from facegpt_model.training.tower_photos import PhotoConfig, PhotoStage
+from facegpt_model.vlm.tower import SHIPPED_TOWER, read_tower, save_tower
 
 Report = Callable[[dict[str, float]], None]
 Progress = Callable[[str, float], None]
@@ -63,6 +65,41 @@ def train_tower(
     return folder / "checkpoint"
 
 
+def train_photos(
+    preset: str, overrides: Sequence[str], folder: Path, report: Report | None, progress: Progress
+) -> Path:
+    """Stages (b) and (c): the autoencoder of portraits, beside synthetic faces; the checkpoint's folder."""
+    config = load_config(PhotoConfig, "photos", preset, overrides)
+    for name, where in (("faces", "facegpt data see"), ("portraits", "facegpt data prepare")):
+        if not getattr(config, name):
+            raise ConfigError(f"the photo stage needs {name}=FOLDER ({where})")
+    claim_folder(folder, config)
+    torch.set_num_threads(config.threads)
+    head = openhead()
+    photos = portraits_of(Path(config.portraits), folder / "portraits", None, progress)
+    codes = read_codes(Path(config.codes), head, photos) if config.codes else None
+    tower, _ = read_tower(SHIPPED_TOWER if config.start == "shipped" else Path(config.start))
+    progress("reading synthetic faces", 0.0)
+    stage = PhotoStage(head, tower, read_faces(config.faces), photos, codes, config)
+    begun = stage.explained()
+    done = train(stage, config, folder, report)
+    offset = config.offset_share * mean_answer(stage.tower, photos)
+    card: dict[str, object] = {
+        "name": NAME,
+        "command": command("photos", preset, overrides),
+        "begun_from": config.start,
+        "portraits": len(stage.train_photos),
+        "pseudo_codes": 0 if codes is None else int(codes.known.sum()),
+        "seed": config.seed,
+        "steps": done.step,
+        "minutes": round(done.seconds / 60, 1),
+        "before": rounded(begun),
+        "after": rounded(stage.explained()),
+    }
+    save_tower(stage.tower, offset, folder / "checkpoint", card)
+    return folder / "checkpoint"
+
+
 def openhead() -> OpenHead:
     """The head model that towers are trained for; ConfigError for another."""
     head = load()
@@ -82,5 +119,6 @@ def rounded(values: dict[str, float]) -> dict[str, float]:
 
 
 TOWER_STAGES: dict[str, Callable[[str, Sequence[str], Path, Report | None, Progress], Path]] = {
-    "tower": train_tower
+    "tower": train_tower,
+    "photos": train_photos,
 }
