@@ -80,7 +80,7 @@ def models() -> None:
 
 
 def train(
-    stage: Annotated[str, typer.Argument(help="instruction, hearing, tower or photos")],
+    stage: Annotated[str, typer.Argument(help="instruction, hearing, tower, photos or appearance")],
     overrides: Annotated[list[str] | None, typer.Argument(metavar="[key=value]...")] = None,
     preset: Annotated[str, typer.Option(help="name of a preset in facegpt_model/training/presets")] = "cpu",
     out: Annotated[
@@ -102,6 +102,8 @@ def train(
 
     with progress:
         written = run.main(stage, preset, overrides or [], out, told, progress)
+    if (written / "report.md").is_file():
+        typer.echo((written / "report.md").read_text(encoding="utf-8"))
     typer.echo(f"checkpoint: {written}")
 
 

@@ -19,7 +19,7 @@ from pydantic import (
 
 from facegpt_model.vlm.lora import LoraSettings
 
-Config = TypeVar("Config", bound="LoopConfig")
+Config = TypeVar("Config", bound=BaseModel)
 
 
 class ConfigError(ValueError):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from facegpt_model.training.appearance_run import train_appearance
 from facegpt_model.training.config import ConfigError, load_preset
 from facegpt_model.training.hearing import HearingStage
 from facegpt_model.training.instruction import InstructionStage
@@ -15,6 +16,7 @@ from facegpt_model.training.tower_run import TOWER_STAGES, Progress, silent
 from facegpt_model.vlm.model import SHIPPED_CHECKPOINT, load_base, save_checkpoint
 
 STAGES = {"instruction": InstructionStage, "hearing": HearingStage}
+WHOLE_STAGES = {**TOWER_STAGES, "appearance": train_appearance}  # these make their own data ready
 
 
 def main(
@@ -32,10 +34,10 @@ def main(
     and which share of it, 0..1. Raises ConfigError, AssetError, BadPortraits, BadShards.
     """
     folder = out or Path("runs") / f"{stage}-{preset}"
-    if stage in TOWER_STAGES:
-        return TOWER_STAGES[stage](preset, overrides, folder, report, progress)
+    if stage in WHOLE_STAGES:
+        return WHOLE_STAGES[stage](preset, overrides, folder, report, progress)
     if stage not in STAGES:
-        raise ConfigError(f"no stage called {stage!r}; known: {', '.join([*STAGES, *TOWER_STAGES])}")
+        raise ConfigError(f"no stage called {stage!r}; known: {', '.join([*STAGES, *WHOLE_STAGES])}")
     config = load_preset(stage, preset, overrides)
     claim_folder(folder, config)
     torch.set_num_threads(config.threads)
