@@ -36,6 +36,7 @@ from agent.events import (
     ToolProgress,
     ToolStarted,
 )
+from agent.memory import Remembers
 from agent.middleware import DECLINED, Honest, KnownHandles, RegisterFaces, StepLimit
 from agent.planner import ReadsTheCase, is_openai
 from agent.prompts import SYSTEM
@@ -55,6 +56,7 @@ TOOL_CALLS = 6  # per turn
 STREAMED: tuple[Literal["messages", "updates", "custom"], ...] = ("messages", "updates", "custom")
 THREAD: RunnableConfig = {"configurable": {"thread_id": "chat"}}
 INTERRUPTED = "this step was interrupted before it finished"
+SUMMARY = "summarization"  # LangChain's name of what a summarising call streams
 WAITING = "Waiting for your decision."
 
 
@@ -98,6 +100,12 @@ class Conversation:
     def messages(self) -> list[BaseMessage]:
         """Everything said so far, without the system text."""
         return list(self._agent.get_state(THREAD).values.get("messages", []))
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        """What is kept of older turns: text, by (a planner's name or "rule"), turns; empty without any."""
+        kept = self._agent.get_state(THREAD).values.get("memory") or {}
+        return {name: kept[name] for name in ("text", "by", "turns") if name in kept}
 
     @property
     def pending(self) -> tuple[ApprovalNeeded, ...]:
@@ -184,7 +192,7 @@ class Conversation:
 
     def write_transcript(self) -> Path:
         """Write transcript.json and return its place."""
-        record = transcript(self.messages, _name(self.backend, self.planner))
+        record = transcript(self.messages, _name(self.backend, self.planner), self.memory)
         path = self.workspace.folder / "transcript.json"
         return write_text(path, json.dumps(record, indent=1, ensure_ascii=False))
 
@@ -209,9 +217,11 @@ def _name(backend: Backend, planner: BaseChatModel | None) -> str:
 
 
 def _middleware(planner: BaseChatModel | None) -> list[AgentMiddleware[Any, Services, Any]]:
-    reads = KnownHandles() if planner is None else ReadsTheCase(strict=is_openai(planner))
+    reads: list[AgentMiddleware[Any, Services, Any]] = [KnownHandles()]
+    if planner is not None:
+        reads = [Remembers(planner), ReadsTheCase(strict=is_openai(planner))]
     return [
-        reads,
+        *reads,
         RegisterFaces(),
         approvals(),
         Honest(),
@@ -223,7 +233,9 @@ def _middleware(planner: BaseChatModel | None) -> list[AgentMiddleware[Any, Serv
 
 def _events(kind: str, data: Any) -> Iterator[Event]:
     if kind == "messages":
-        message = data[0]
+        message, about = data
+        if about.get("lc_source") == SUMMARY:
+            return  # written for the model, not for the person
         if isinstance(message, AIMessageChunk) and message.text:
             yield TextDelta(str(message.text))
     elif kind == "custom":

@@ -18,6 +18,7 @@ from langchain.agents.middleware import (
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, ToolMessage
 from langgraph.runtime import Runtime
 
+from agent.memory import asks_to_recall, recalled
 from agent.registry import Services
 from agent.shorthand import shorthand
 from agent.toolbox import REFUSED, TRAINED
@@ -33,7 +34,8 @@ _ADMITS = re.compile(r"\b(not|cannot|can't|couldn't|could not|no|nothing|unable|
 class KnownHandles(AgentMiddleware[AgentState, Services]):
     """For the embedded model: which faces and photos exist, and only the tools it was trained on.
 
-    Short requests such as "more" are turned into calls without it (shorthand.py).
+    Short requests such as "more" are turned into calls without it (shorthand.py), and what was said
+    before is told from the messages themselves (memory.py).
     """
 
     def wrap_model_call(
@@ -45,6 +47,8 @@ class KnownHandles(AgentMiddleware[AgentState, Services]):
         workspace = request.runtime.context.workspace
         last = request.messages[-1]
         if isinstance(last, HumanMessage):
+            if asks_to_recall(str(last.text)):
+                return ModelResponse(result=[AIMessage(recalled(str(last.text), request.messages[:-1]))])
             short = shorthand(str(last.text), workspace)
             if short:
                 name, arguments = short

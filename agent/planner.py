@@ -1,27 +1,26 @@
 """A larger chat model as planner: it talks and calls tools, FaceGPT makes the faces.
 
 Any server with OpenAI's chat API will do. What the planner reads of the case is a short list of
-faces and photos; of a long chat it reads the newest turns and one line for each earlier one.
+faces and photos; of a long chat it reads the newest turns and its own summary of the earlier ones
+(memory.py).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AnyMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import SystemMessage
 
+from agent.memory import newer
 from agent.prompts import PLANNER
 from agent.registry import Services
 from tools.branch import HistoryRequest, history
 from tools.workspace import Workspace
 
-TURNS_READ = 8  # newest turns a planner reads in full
-LINE = 120  # letters of an earlier turn
-EARLIER = 30  # earlier turns told at most
 KEY_VARIABLE = "FACEGPT_PLANNER_KEY"
 TIMEOUT = 120.0  # seconds for one answer
 
@@ -45,7 +44,7 @@ def open_planner(address: str, model: str = "default") -> BaseChatModel:
 
 
 class ReadsTheCase(AgentMiddleware[AgentState, Services]):
-    """Tells the planner what there is, asks for strict calls one at a time, and shortens the past."""
+    """Tells the planner what there is and what it remembers, and asks for strict calls one at a time."""
 
     def __init__(self, strict: bool) -> None:
         super().__init__()
@@ -56,15 +55,16 @@ class ReadsTheCase(AgentMiddleware[AgentState, Services]):
         request: ModelRequest[Services],
         handler: Callable[[ModelRequest[Services]], ModelResponse],
     ) -> ModelResponse:
-        """Give it the case and the newest turns."""
+        """Give it the case, its memory and the newest turns."""
         workspace = request.runtime.context.workspace
-        earlier, newest = split_turns(request.messages)
-        text = f"{PLANNER}\n\n{case_in_words(workspace)}{_told(earlier)}"
+        memory: dict[str, Any] = request.state.get("memory") or {}  # type: ignore[assignment]
+        earlier = f"\n\nEarlier in this conversation:\n{memory['text']}" if memory else ""
+        text = f"{PLANNER}\n\n{case_in_words(workspace)}{earlier}"
         settings = {"strict": True, "parallel_tool_calls": False} if self._strict else {}
         return handler(
             request.override(
                 system_message=SystemMessage(text),
-                messages=newest,
+                messages=newer(request.messages, memory),
                 model_settings={**request.model_settings, **settings},
             )
         )
@@ -75,21 +75,6 @@ def case_in_words(workspace: Workspace) -> str:
     faces = history(HistoryRequest(), workspace).text
     photos = ", ".join(f"{handle} ({workspace.photo_name(handle)!r})" for handle in workspace.photos)
     return f"Faces (* is the current one):\n{faces}\nPhotos: {photos or 'none'}"
-
-
-def split_turns(messages: Sequence[AnyMessage]) -> tuple[list[BaseMessage], list[AnyMessage]]:
-    """Earlier messages and those of the newest TURNS_READ turns, cut where a person speaks."""
-    starts = [place for place, message in enumerate(messages) if isinstance(message, HumanMessage)]
-    cut = starts[-TURNS_READ] if len(starts) > TURNS_READ else 0
-    return list(messages[:cut]), list(messages[cut:])
-
-
-def _told(earlier: Sequence[BaseMessage]) -> str:
-    said = [" ".join(str(m.text).split())[:LINE] for m in earlier if isinstance(m, HumanMessage)]
-    if not said:
-        return ""
-    lines = "\n".join(f"- {text}" for text in said[-EARLIER:])
-    return f"\n\nEarlier in this conversation the person said:\n{lines}"
 
 
 def is_openai(model: Any) -> bool:

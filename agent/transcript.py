@@ -13,15 +13,20 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 TRANSCRIPT_FORMAT = 1
 
 
-def transcript(messages: Sequence[BaseMessage], backend: str) -> dict[str, Any]:
+def transcript(
+    messages: Sequence[BaseMessage], backend: str, memory: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """JSON-able record of a conversation.
 
     messages is a list of {role: user, text, photos}, {role: assistant, text, faces,
     pictures, tool_calls: [{id, name, arguments}]} and {role: tool, name, call_id, ok,
-    text, faces, pictures, files}.
+    text, faces, pictures, files}. memory is what a planner reads of older turns, {text, by, turns},
+    where some were summarised.
     """
     told = [_entry(message) for message in messages]
-    return {"format": TRANSCRIPT_FORMAT, "model": backend, "messages": [entry for entry in told if entry]}
+    kept = {"memory": memory} if memory else {}
+    found = [entry for entry in told if entry]
+    return {"format": TRANSCRIPT_FORMAT, "model": backend, **kept, "messages": found}
 
 
 def _entry(message: BaseMessage) -> dict[str, Any]:

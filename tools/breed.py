@@ -21,7 +21,7 @@ from tools.sheets import open_head
 from tools.studio import Studio
 from tools.workspace import Workspace
 
-MODEL = "breeding@1"
+MODEL = "breeding@2"
 
 
 class BreedRequest(BaseModel, extra="forbid"):

@@ -1,8 +1,9 @@
 """Replay a case: make its faces again from the journal alone and compare them with what was kept.
 
 What the model read from words and what was fitted to a photo are observations: their numbers
-stand in the journal. Everything that was done with them afterwards is done again by the same
-tools with the journal's arguments and seeds. Numbers, meshes and pictures are then compared.
+stand in the journal, or are made again too where a rerun is asked for (rerun.py). Everything that
+was done with them afterwards is done again by the same tools with the journal's arguments and
+seeds. Numbers, meshes and pictures are then compared.
 """
 
 from __future__ import annotations
@@ -17,13 +18,16 @@ from PIL import Image
 
 from facegpt_model import layout
 from facegpt_model.face import FaceCode, FaceEstimate
+from tools.breed import MODEL as BRED
 from tools.breed import bred_code
 from tools.case import entries_of, faces_of
 from tools.digests import code_digest, file_digest, slider_digest
 from tools.edit import EditRequest, edited_code
 from tools.errors import ToolError
 from tools.face_files import Face, write_face
+from tools.rerun import Rerun
 from tools.studio import Studio, open_studio
+from tools.variants import MODEL as VARIANTS
 from tools.variants import variant_code
 from tools.writing import ensure_folder
 
@@ -36,7 +40,8 @@ PICTURE_TOLERANCE = 1  # of 255
 class Replayed:
     """One face made again.
 
-    how: "again" by its tool, or "numbers" of an observation taken from the journal
+    how: "again" by its tool, "numbers" of an observation taken from the journal, or "rerun" by the
+    model or the fitter
     code, mesh: whether numbers and mesh file are the same, bit for bit
     picture: largest difference of a pixel in 255ths, None where no picture was kept
     """
@@ -68,10 +73,14 @@ RECIPES: dict[str, Callable[[Studio, dict[str, Any], Faces], FaceCode]] = {
     "breed": bred_code,
 }
 
+MAKERS = {"variants": VARIANTS, "breed": BRED}  # what draws such faces now
 
-def replay_case(folder: Path, out: Path, report: Report) -> list[Replayed]:
+
+def replay_case(folder: Path, out: Path, report: Report, rerun: Rerun | None = None) -> list[Replayed]:
     """Make every face of the case again into `out`; one result per face, in order.
 
+    rerun: has words read and photos fitted again; what was done with them afterwards starts from the
+    journal's numbers all the same, so that a difference is told once.
     ToolError for a folder without a journal, an `out` that is the case itself, or a journal
     from before numbers were written into it; JournalBroken for one that was changed.
     """
@@ -89,6 +98,8 @@ def replay_case(folder: Path, out: Path, report: Report) -> list[Replayed]:
         studio = open_studio(data["basis"])
         estimate, how, note = _made_again(studio, data, again)
         again[handle] = estimate
+        if rerun and how == "numbers" and handle not in deleted:
+            estimate, how, note = _run_again(rerun, studio, handle, data, estimate)
         if handle not in deleted:
             face = Face(
                 handle, estimate, data["parent"], data["made_by"], data["speculative"], "", data["marked"]
@@ -109,8 +120,26 @@ def _made_again(studio: Studio, data: dict[str, Any], faces: Faces) -> tuple[Fac
         return kept, "numbers", ""
     sliders = slider_digest(studio)
     note = "" if sliders == data["sliders"] else f"sliders were {data['sliders']}, now {sliders}"
+    now = MAKERS.get(str(made_by["tool"]), kept.model)
+    note = note or ("" if now == kept.model else f"was made by {kept.model}, now by {now}")
     code = recipe(studio, made_by, faces)
     return layout.from_record(layout.to_record(replace(kept, code=code))), "again", note
+
+
+def _run_again(
+    rerun: Rerun, studio: Studio, handle: str, data: dict[str, Any], kept: FaceEstimate
+) -> tuple[FaceEstimate, str, str]:
+    """The face as the model or the fitter makes it now, or the kept one and why it was not made again."""
+    try:
+        found = rerun.estimates(handle, studio)
+    except ToolError as error:
+        return kept, "numbers", f"not run again: {error}"
+    if not found:
+        return kept, "numbers", "neither from words nor from a photo"
+    same = (one for one in found if code_digest(one[0]) == data["code"])
+    estimate, by = next(same, found[0])
+    note = f"by {by}" if by == data["model"] else f"was made by {data['model']}, now by {by}"
+    return layout.from_record(layout.to_record(estimate)), "rerun", note
 
 
 def _compared(face: Face, data: dict[str, Any], how: str, note: str, folder: Path, out: Path) -> Replayed:

@@ -22,7 +22,7 @@ from tools.sheets import open_head
 from tools.studio import Studio
 from tools.workspace import Workspace
 
-MODEL = "people-like-said@1"
+MODEL = "people-like-said@2"
 TOLD = 6  # kept sliders named at most
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from tools.rerun import Rerun
 
 case = typer.Typer(help="Account for a case: verify, replay, report.", no_args_is_help=True)
 CaseFolder = Annotated[Path, typer.Argument(metavar="CASE", help="folder with a journal.jsonl")]
@@ -32,6 +35,12 @@ def verify(
 def replay(
     folder: CaseFolder,
     out: Annotated[Path, typer.Option(help="folder for the faces that are made again")] = Path("out/replay"),
+    rerun: Annotated[
+        bool, typer.Option("--rerun", help="let the model read the words again, and fit the photos again")
+    ] = False,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="with --rerun: folder of another FaceGPT checkpoint")
+    ] = None,
 ) -> None:
     """Make every face again from the journal and compare numbers, meshes and pictures."""
     from rich.console import Console
@@ -40,9 +49,14 @@ def replay(
     from tools.replay import replay_case
     from ui.console import Progress
 
+    again = _rerun(folder, checkpoint) if rerun else None
     with Progress(Console(highlight=False, emoji=False)) as progress:
-        results = replay_case(folder, out, progress)
-    ways = {"again": "made again by its tool", "numbers": "numbers from the journal"}
+        results = replay_case(folder, out, progress, again)
+    ways = {
+        "again": "made again by its tool",
+        "numbers": "numbers from the journal",
+        "rerun": "run again",
+    }
     for result in results:
         picture = "no picture kept" if result.picture is None else f"picture within {result.picture}/255"
         told = [
@@ -56,6 +70,18 @@ def replay(
     other = [result.handle for result in results if not result.same]
     if other:
         raise ToolError(f"{', '.join(other)} came out different from what the journal tells of")
+
+
+def _rerun(folder: Path, checkpoint: Path | None) -> Rerun:
+    """The model, loaded once words have to be read, and the fitter."""
+    from functools import lru_cache, partial
+
+    from agent.spoken import speak_again
+    from tools.case import entries_of
+    from tools.rerun import Rerun
+    from ui.services import open_backend
+
+    return Rerun(folder, entries_of(folder), lru_cache(partial(open_backend, checkpoint)), speak_again)
 
 
 @case.command()

@@ -19,7 +19,7 @@ class ScriptedServer:
         self.address = ""
 
     def answer(self, request: dict[str, Any]) -> list[dict[str, Any]]:
-        """The chunks of one streamed answer."""
+        """The chunks of one streamed answer, or the one answer where none are asked for."""
         self.requests.append(request)
         given = self.script.pop(0)
         number = len(self.requests)
@@ -38,6 +38,10 @@ class ScriptedServer:
         base = {"id": f"chat-{number}", "object": "chat.completion.chunk", "created": 0, "model": "fake"}
         chunks = [{**base, "choices": [{"index": 0, "delta": d, "finish_reason": None}]} for d in deltas]
         end = "tool_calls" if calls else "stop"
+        if not request.get("stream"):
+            message = {"role": "assistant", "content": given.get("content", "")}
+            choice = {"index": 0, "message": message, "finish_reason": end}
+            return [{**base, "object": "chat.completion", "choices": [choice]}]
         return [*chunks, {**base, "choices": [{"index": 0, "delta": {}, "finish_reason": end}]}]
 
 
@@ -50,10 +54,12 @@ def serving(script: list[dict[str, Any]]) -> Iterator[ScriptedServer]:
         def do_POST(self) -> None:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             chunks = played.answer(request)
-            assert self.path == "/v1/chat/completions" and request["stream"]
+            assert self.path == "/v1/chat/completions"
+            streamed = bool(request.get("stream"))
             body = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
+            body = body if streamed else json.dumps(chunks[0])
             self.send_response(200)
-            self.send_header("Content-Type", "text/event-stream")
+            self.send_header("Content-Type", "text/event-stream" if streamed else "application/json")
             self.end_headers()
             self.wfile.write(body.encode())
 

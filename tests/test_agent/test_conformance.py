@@ -123,18 +123,54 @@ def test_a_planner_deletes_nothing_without_approval(case: Path, scripted: Script
     assert (case / "face-1.json").exists()
 
 
-def test_a_planner_reads_the_newest_turns_and_a_line_of_each_earlier_one(
+SCAR = "the man has a scar across his left eyebrow"
+
+
+def summaries(requests: list[dict[str, Any]]) -> list[str]:
+    return [r["messages"][0]["content"] for r in requests if not r.get("tools")]
+
+
+def test_a_planner_knows_what_was_said_thirty_turns_ago_from_its_own_summary(
     case: Path, scripted: Script
 ) -> None:
-    with planned(case, scripted([]), [{"content": f"Answer {n}."} for n in range(12)]) as (
-        conversation,
-        server,
-    ):
-        for number in range(12):
-            list(conversation.turn(f"remark {number}"))
+    remarks = [SCAR, *(f"remark {number}" for number in range(1, 32))]
+    script: list[dict[str, Any]] = []
+    for number in range(len(remarks)):
+        if number >= 11 and (number - 11) % 4 == 0:  # eight turns in full, and four more to summarise
+            script.append({"content": f"Summary {number}: a scar across the left eyebrow."})
+        script.append({"content": f"Answer {number}."})
+    with planned(case, scripted([]), script) as (conversation, server):
+        spoken = [
+            event.text
+            for text in remarks
+            for event in conversation.turn(text)
+            if isinstance(event, TextDelta)
+        ]
+        assert not [text for text in spoken if "Summary" in text]
+        memory = conversation.memory
+    asked = summaries(server.requests)
+    assert len(asked) == 6 and SCAR in asked[0] and "Summary 11" in asked[1] and "remark 4" in asked[1]
     read = [m["content"] for m in server.requests[-1]["messages"]]
-    assert "- remark 0" in read[0] and "- remark 3" in read[0] and "- remark 4" not in read[0]
-    assert [text for text in read if text.startswith("remark")] == [f"remark {n}" for n in range(4, 12)]
+    assert "Summary 31: a scar across the left eyebrow." in read[0]
+    assert [text for text in read if text in remarks] == remarks[-8:]
+    assert memory["by"] == "fake" and memory["turns"] == 24
+    told = json.loads((case / "transcript.json").read_text())
+    assert told["memory"] == memory
+    assert [m["text"] for m in told["messages"] if m["role"] == "user"] == remarks
+    with planned(case, scripted([]), [{"content": "A scar."}]) as (conversation, server):
+        list(conversation.turn("what was above his eye?"))
+        assert "Summary 31" in server.requests[0]["messages"][0]["content"]
+
+
+def test_a_record_takes_the_place_of_a_summary_the_planner_did_not_write(
+    case: Path, scripted: Script
+) -> None:
+    script = [{"content": f"Answer {n}."} for n in range(11)] + [{"content": ""}, {"content": "Answer 11."}]
+    with planned(case, scripted([]), script) as (conversation, server):
+        for text in (SCAR, *(f"remark {number}" for number in range(1, 12))):
+            list(conversation.turn(text))
+        assert conversation.memory["by"] == "rule"
+    assert f'1. "{SCAR}" (Answer 0.)' in server.requests[-1]["messages"][0]["content"]
 
 
 @pytest.mark.slow
