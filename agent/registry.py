@@ -24,13 +24,15 @@ from tools.errors import ToolError
 from tools.export import ExportRequest, export
 from tools.imagine import ImagineRequest, imagine
 from tools.outcome import Outcome
-from tools.reconstruct import ReconstructRequest, reconstruct
+from tools.reconstruct import PersonRequest, ReconstructRequest, reconstruct, reconstruct_together
 from tools.remove import DeleteRequest, delete
 from tools.render import RenderRequest, render
+from tools.report import ReportRequest, report_case
 from tools.retrieve import BringRequest, RetrieveRequest, bring, retrieve
 from tools.step_back import RedoRequest, UndoRequest, redo, undo
 from tools.store.opening import usual_store
 from tools.variants import VariantsRequest, variants
+from tools.views import ViewsRequest, views
 from tools.workspace import Workspace
 
 Report = Callable[[str, float], None]  # what is being done, and the finished share of it, 0..1
@@ -99,6 +101,11 @@ TOOLS: tuple[ToolSpec, ...] = (
     ToolSpec("export", ExportRequest, _plain(export), trained=True, looks=True),
     ToolSpec("undo", UndoRequest, _plain(undo), trained=True),
     ToolSpec("redo", RedoRequest, _plain(redo), trained=True),
+    ToolSpec(
+        "reconstruct_together",
+        PersonRequest,
+        lambda r, s, report: reconstruct_together(r, s.workspace, report),
+    ),
     ToolSpec("imagine", ImagineRequest, lambda r, s, _: imagine(r, s.workspace, s.backend), spoken=True),
     ToolSpec("variants", VariantsRequest, _plain(variants)),
     ToolSpec("breed", BreedRequest, _plain(breed)),
@@ -106,6 +113,8 @@ TOOLS: tuple[ToolSpec, ...] = (
     ToolSpec("go_to", GoToRequest, _plain(go_to)),
     ToolSpec("history", HistoryRequest, _plain(history), looks=True),
     ToolSpec("array", ArrayRequest, _plain(array), looks=True),
+    ToolSpec("views", ViewsRequest, lambda r, s, report: views(r, s.workspace, report), looks=True),
+    ToolSpec("report", ReportRequest, _plain(report_case), looks=True),
     ToolSpec("compare", CompareRequest, _plain(compare), looks=True),
     ToolSpec("retrieve", RetrieveRequest, _retrieve, looks=True),
     ToolSpec("bring", BringRequest, _bring),

@@ -38,6 +38,12 @@ class ReconstructRequest(BaseModel, extra="forbid"):
     )
 
 
+class PersonRequest(BaseModel, extra="forbid"):
+    """Make one 3D face of several photos of the same person shown in this conversation."""
+
+    photos: list[str] = Field(min_length=2, max_length=20, description="handles such as photo-1, photo-2")
+
+
 @dataclass(frozen=True)
 class BatchResult:
     """What became of one photo of a batch: an outcome, or the reason why not."""
@@ -76,6 +82,15 @@ def reconstruct(
     ToolError if the file is no readable photo or shows no face.
     """
     return _fitted([request.photo], workspace, on_progress, quality)
+
+
+def reconstruct_together(
+    request: PersonRequest, workspace: Workspace, on_progress: Progress | None = None
+) -> Outcome:
+    """As reconstruct_person, of photos that were shown; ToolError for one given twice or unknown."""
+    if len(set(request.photos)) < len(request.photos):
+        raise ToolError("each photo counts once; name different ones")
+    return _fitted(request.photos, workspace, on_progress, "default")
 
 
 def reconstruct_person(

@@ -12,14 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from PIL import Image
+from pydantic import BaseModel, Field
 
 from tools.case import CaseCheck, entries_of, verify_case
 from tools.errors import ToolError
 from tools.journal import Entry
 from tools.marking import marked
+from tools.outcome import Outcome
+from tools.workspace import Workspace
 from tools.writing import ensure_folder, write_bytes, write_text
 
 PICTURE = 300  # pixels in the report
@@ -29,6 +32,12 @@ LIMITS = (
     "A face made from words shows what was said, filled up with averages. It is no portrait and no "
     "evidence, and nobody may be identified by it. A similar face is not the same person."
 )
+
+
+class ReportRequest(BaseModel, extra="forbid"):
+    """Write the report of this case: statements, pictures and settings in order."""
+
+    format: Literal["html", "pdf"] = Field(default="html", description="of the file")
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,12 @@ def report_of(folder: Path) -> CaseReport:
     check = verify_case(folder)
     steps = tuple(_step(entry, folder) for entry in entries_of(folder))
     return CaseReport(folder.resolve().name, check, steps)
+
+
+def report_case(request: ReportRequest, workspace: Workspace) -> Outcome:
+    """Write report.html or .pdf beside the case's files; it is no part of the journal."""
+    path = write_report(workspace.folder, workspace.folder / f"report.{request.format}")
+    return Outcome(f"{path.name}: the report of this case", files=(path.name,))
 
 
 def write_report(folder: Path, path: Path) -> Path:
@@ -142,7 +157,7 @@ def _step(entry: Entry, folder: Path) -> Step:
     if entry.event == "face":
         bare = data.get("speculative", True) and not data.get("marked")
         picture = _picture(folder / f"{data['handle']}.png", bool(bare))
-    elif entry.event in ("render", "overlay"):
+    elif entry.event in ("render", "views", "overlay"):
         pictures = [name for name in data.get("files", ()) if name.endswith(".png")]
         picture = _picture(folder / pictures[0], False) if pictures else None
     time = entry.time.replace("T", " ").partition(".")[0] + " UTC"
