@@ -80,7 +80,7 @@ def _plain(call: Callable[[Any, Workspace], Outcome]) -> Callable[[Any, Services
 
 def _retrieve(request: RetrieveRequest, services: Services, report: Report) -> Outcome:
     with usual_store(services.workspace.studio, lambda told: report(told, 0.0)) as store:
-        return retrieve(request, services.workspace, store, report)
+        return retrieve(request, services.workspace, store, report, services.backend)
 
 
 def _bring(request: BringRequest, services: Services, report: Report) -> Outcome:
@@ -107,18 +107,20 @@ TOOLS: tuple[ToolSpec, ...] = (
         lambda r, s, report: reconstruct_together(r, s.workspace, report),
     ),
     ToolSpec("imagine", ImagineRequest, lambda r, s, _: imagine(r, s.workspace, s.backend), spoken=True),
-    ToolSpec("variants", VariantsRequest, _plain(variants)),
-    ToolSpec("breed", BreedRequest, _plain(breed)),
-    ToolSpec("adjust", AdjustRequest, _plain(adjust)),
-    ToolSpec("go_to", GoToRequest, _plain(go_to)),
-    ToolSpec("history", HistoryRequest, _plain(history), looks=True),
-    ToolSpec("array", ArrayRequest, _plain(array), looks=True),
-    ToolSpec("views", ViewsRequest, lambda r, s, report: views(r, s.workspace, report), looks=True),
-    ToolSpec("report", ReportRequest, _plain(report_case), looks=True),
-    ToolSpec("compare", CompareRequest, _plain(compare), looks=True),
-    ToolSpec("retrieve", RetrieveRequest, _retrieve, looks=True),
+    ToolSpec("variants", VariantsRequest, _plain(variants), trained=True),
+    ToolSpec("breed", BreedRequest, _plain(breed), trained=True),
+    ToolSpec("adjust", AdjustRequest, _plain(adjust), trained=True),
+    ToolSpec("go_to", GoToRequest, _plain(go_to), trained=True),
+    ToolSpec("history", HistoryRequest, _plain(history), trained=True, looks=True),
+    ToolSpec("array", ArrayRequest, _plain(array), trained=True, looks=True),
+    ToolSpec(
+        "views", ViewsRequest, lambda r, s, report: views(r, s.workspace, report), trained=True, looks=True
+    ),
+    ToolSpec("report", ReportRequest, _plain(report_case), trained=True, looks=True),
+    ToolSpec("compare", CompareRequest, _plain(compare), trained=True, looks=True),
+    ToolSpec("retrieve", RetrieveRequest, _retrieve, trained=True, looks=True),
     ToolSpec("bring", BringRequest, _bring),
-    ToolSpec("delete", DeleteRequest, _plain(delete), destructive=True),
+    ToolSpec("delete", DeleteRequest, _plain(delete), trained=True, destructive=True),
 )
 
 

@@ -52,6 +52,9 @@ class RetrieveRequest(BaseModel, extra="forbid"):
     """Find faces of similar shape in the gallery; nobody is identified."""
 
     face: str = Field(default="", description="handle of the face, empty for the current one")
+    words: str = Field(
+        default="", max_length=4000, description="what they should look like; empty for the face"
+    )
     parts: list[Part] = Field(
         default_factory=list, description="only these parts have to be alike; empty for the whole face"
     )
@@ -105,31 +108,36 @@ class Found:
 
 
 def retrieve(
-    request: RetrieveRequest, workspace: Workspace, store: FaceStore, on_progress: Report | None = None
+    request: RetrieveRequest,
+    workspace: Workspace,
+    store: FaceStore,
+    on_progress: Report | None = None,
+    backend: Backend | None = None,
 ) -> Outcome:
     """Ids of similar stored faces and how they differ; writes similar-FACE.png with their pictures.
 
-    A face made from words is looked for by what was said; any other by its whole shape.
-    ToolError for an unknown face, an empty store, or when nothing fits the filter.
+    A face made from words is looked for by what was said; any other by its whole shape; with `words`
+    no face of the conversation is needed, but a backend that reads them. ToolError for an unknown
+    face, an empty store, or when nothing fits the filter.
     """
-    face = workspace.face(request.face)
-    code = face.estimate.code
     wanted = FaceFilter(
         looks=request.looks, min_age=request.min_age, max_age=request.max_age, tags=tuple(request.tags)
     )
-    question = Question(
-        code=code,
-        parts={part: code for part in request.parts},
-        said=None if request.parts else statement_of(face.made_by),
-        wanted=wanted,
-        count=request.count,
-    )
+    if request.words and backend is not None:
+        question, whom = question_of_text(request.words, workspace.studio, backend), "words"
+    else:
+        face = workspace.face(request.face)
+        code = face.estimate.code
+        parts: dict[str, FaceCode] = dict.fromkeys(request.parts, code)
+        question, whom = Question(code, parts, None if parts else statement_of(face.made_by)), face.handle
+    question = replace(question, wanted=wanted, count=request.count)
     found = search(store, workspace.studio, question)
-    name = f"similar-{face.handle}.png"
+    name = f"similar-{whom}.png"
     picture = sheet(store, workspace.studio, found, on_progress or (lambda _, __: None))
     write_through(workspace.folder / name, picture.save)
     lines = "; ".join(f"{number}. {row.line()}" for number, row in enumerate(found, start=1))
-    text = f"{len(found)} like {face.handle} {question.about()} ({DISCLAIMER}): {lines}"
+    like = "" if whom == "words" else f"like {whom} "
+    text = f"{len(found)} {like}{question.about()} ({DISCLAIMER}): {lines}"
     return Outcome(text, files=(name,))
 
 

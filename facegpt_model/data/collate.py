@@ -11,6 +11,8 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from facegpt_model.data.examples import Example
+from facegpt_model.dialogue.intents import intent_rows
+from facegpt_model.losses.intents import UNKNOWN
 from facegpt_model.vlm.tokens import END, token_id
 
 POOL = 512  # examples drawn at a time and sorted by length, so that batches hold little padding
@@ -28,6 +30,8 @@ class LanguageBatch:
     is_face:    (M,) True where the token is <FACE>
     heard:      (Q, 2) row and column of every token of what the user said, where that was marked
     meant:      (Q, K) slider values of the wordings that end there; all 0 where none ends
+    texts:      (Q,) number of the text, 0 to R - 1, that each of these tokens belongs to
+    intents:    (R,) row of the intent of each text, losses.intents.UNKNOWN where it was not told
     """
 
     ids: Tensor
@@ -38,6 +42,8 @@ class LanguageBatch:
     is_face: Tensor
     heard: Tensor
     meant: Tensor
+    texts: Tensor
+    intents: Tensor
 
     def to(self, device: torch.device) -> LanguageBatch:
         """The same batch on a device."""
@@ -46,12 +52,13 @@ class LanguageBatch:
 
 @dataclass(frozen=True)
 class Coded:
-    """One example in tokens: where the answer starts, and (token index, slider values) pairs."""
+    """One example in tokens: where the answer starts, (token index, slider values) pairs, and the intent's row."""
 
     ids: list[int]
     start: int
     marks: list[tuple[int, Tensor]]
     heard: list[tuple[int, Tensor]]
+    intent: int = UNKNOWN
 
 
 def encode(
@@ -66,14 +73,14 @@ def encode(
         token = _token_at(offsets, len(example.prompt) + mark.end - 1)
         marks.append((token, _slider_row(mark.values, axis_row, axes)))
     heard = []
-    if example.heard:
+    if example.heard or example.silent:
         ends: dict[int, dict[str, float]] = {}
         for mark in example.heard:
             ends.setdefault(_token_at(offsets, mark.end - 1), {}).update(mark.values)
         begin = _token_at(offsets, example.prompt.rindex(USER) + len(USER))
         for token in range(begin, _token_at(offsets, example.prompt.index(END, offsets[begin][0]))):
             heard.append((token, _slider_row(ends.get(token, {}), axis_row, axes)))
-    return Coded(list(coded["input_ids"]), start, marks, heard)
+    return Coded(list(coded["input_ids"]), start, marks, heard, intent_rows().get(example.asks, UNKNOWN))
 
 
 USER = "<|im_start|>user\n"
@@ -110,6 +117,7 @@ class Collator:
         weights: list[float] = []
         marks: list[tuple[int, int, Tensor]] = []
         heard: list[tuple[int, int, Tensor]] = []
+        texts: list[int] = []
         for row, one in enumerate(coded):
             ids[row, : len(one.ids)] = torch.tensor(one.ids)
             answer = range(one.start, len(one.ids))
@@ -117,6 +125,8 @@ class Collator:
             weights += [1.0 / max(len(answer), 8) for _ in answer]
             marks += [(row, column, value) for column, value in one.marks]
             heard += [(row, column, value) for column, value in one.heard]
+            texts += [row] * len(one.heard)
+        intents = [one.intent if one.heard else UNKNOWN for one in coded]
         mark_index, values = self._read_outs(marks)
         is_face = ids[mark_index[:, 0], mark_index[:, 1]] == self.face_id
         return LanguageBatch(
@@ -127,6 +137,8 @@ class Collator:
             values,
             is_face,
             *self._read_outs(heard),
+            torch.tensor(texts, dtype=torch.long),
+            torch.tensor(intents),
         )
 
     def _read_outs(self, marks: Sequence[tuple[int, int, Tensor]]) -> tuple[Tensor, Tensor]:

@@ -24,10 +24,11 @@ from facegpt_model.data.examples import (
     scene,
     surfaced,
 )
-from facegpt_model.data.habits import end_weight
+from facegpt_model.data.habits import agreeing, end_weight
 from facegpt_model.data.situations import as_if, composed_speculation
 from facegpt_model.data.statements import retold
 from facegpt_model.data.wordings import Wording, ends, ends_with_held_edits, removable, word
+from facegpt_model.dialogue.intents import EDIT, IMAGINE
 from facegpt_model.semantics.axes import phrase_table
 from facegpt_model.semantics.words import Statement
 from facegpt_model.vlm.tokens import END, FACE, call_text, message, state_line
@@ -75,8 +76,12 @@ def _told(kind: str, composed: Composed, rng: random.Random) -> Example:
     statement = composed.statement
     faces, photos = scene(rng)
     answer = f"{statement.text()} {FACE}{END}"
-    prompt, heard = listen(prompt_of(composed.text, faces, photos, []), composed.wordings)
-    return Example(kind, prompt, answer, marks_of(statement), heard)
+    text = composed.text
+    if faces and kind == "describe" and rng.random() < ANEW:
+        text = rng.choice(_ANEW) + text
+    prompt, heard = listen(prompt_of(text, faces, photos, []), composed.wordings)
+    silent = not composed.wordings
+    return Example(kind, prompt, answer, marks_of(statement), heard, asks=IMAGINE, silent=silent)
 
 
 def restated(rng: random.Random) -> Example:
@@ -87,6 +92,13 @@ def restated(rng: random.Random) -> Example:
     return Example("restated", prompt, answer, marks_of(statement))
 
 
+ANEW = 0.2  # share of descriptions beside other faces that say so
+_ANEW = (
+    "New one: ", "A new face: ", "Another one: ", "Next person: ", "Now another person: ", "Someone else now. ", "A different one. ",
+    "Start again. ", "Start over: ", "Forget that. ", "Forget him. ", "Forget her, ", "Next suspect: ", "The second man: ", "The other one: ",
+    "Now make ", "Make me ", "Make a new face: ", "Draw ", "I want ", "Let's do another: ", "Imagine ", "Can you make ", "Please make ",
+    "Create ", "Show me ", "Generate ", "I need ", "Now ", "ok, new face. ", "And the accomplice: ", "There was a second person: ", "Build me ",
+)  # fmt: skip
 TAKEN_AWAY = 0.12  # share of edits that take something away again
 AS_IF = 0.06  # share of edits that tell a situation instead of features
 
@@ -120,7 +132,39 @@ def edit_changes(
     return texts, changes
 
 
-_EDIT_OPENINGS = ("", "", "", "", "", "Please ", "Can you ", "Now ", "OK, ", "Could you ", "Next, ", "Hmm, ")
+WITH = 0.15  # share of edits that give a face what witnesses describe
+_GIVEN = (  # {it}: features as noun phrases
+    "give {him} {it}", "give {him} {it}", "give {him} {it} instead", "{he} should have {it}", "{he} needs {it}", "{he} had {it}, change that",
+    "can {he} have {it}?", "I'd like {him} with {it}", "I'd rather have {it}", "what would {he} look like with {it}?", "with {it} instead",
+    "try {it}", "let's try {it}", "put {it} on {him}", "make that {it}", "what about {it}?", "how about {it}?", "now with {it}", "let {him} have {it}",
+    "let's see {him} with {it}", "show me {him} with {it}", "I'd like to see {him} with {it}", "the same man but with {it}", "the same face with {it}",
+    "same again but with {it}", "imagine {him} with {it}", "could we see {him} with {it}?", "add {it}", "swap that for {it}", "change it to {it}",
+)  # fmt: skip
+_EDIT_OPENINGS = (
+    "", "", "", "", "", "", "", "", "Please ", "Can you ", "Now ", "OK, ", "Could you ", "Next, ", "Hmm, ", "Great, now ", "Good, now ", "and ", "also ",
+    "I'd like you to ", "could you please ", "let's ", "try to ", "I want you to ", "would you ", "can we ", "could we ", "maybe ", "nearly, but ",
+    "almost. ", "not quite: ", "no, ", "yes, and ", "then ", "right, ", "sorry, ", "actually, ", "I think we should ", "what if we ", "just ",
+    "one more thing: ", "thanks, now ", "nice, but ", "better, but ", "that's him, only ", "lovely, now ", "hello, ", "I'd say ", "well, ",
+)  # fmt: skip
+_EDIT_CLOSINGS = (
+    " please",
+    ", please",
+    " thanks",
+    ", would you?",
+    ", can you?",
+    " for me",
+    " now",
+    " then",
+    " mate",
+    ", thank you",
+    ", ok?",
+    " pls",
+)
+_ON = (  # {face}: a face by name; {it}: what is to change
+    "For {face}: {it}", "{face}: {it}", "{face} looks right, {it}", "{face} is close. {it}", "I like {face}, but {it}", "{face} please, {it}",
+    "{it} in {face}", "Take {face} and {it}", "On {face}, {it}", "in {face}, {it}", "go back to {face} and {it}", "use {face} and {it}",
+    "with {face}, {it}", "{it} on {face}", "{face} is the best, now {it}", "{face} it is. {it}",
+)  # fmt: skip
 
 
 def edit(rng: random.Random, kind: Literal["say", "held"] = "say") -> Example:
@@ -128,7 +172,11 @@ def edit(rng: random.Random, kind: Literal["say", "held"] = "say") -> Example:
     faces, photos = scene(rng, least_faces=1)
     sex = rng.choice(("man", "woman", "person"))
     speculative = rng.random() < AS_IF
-    if speculative:
+    worn = not speculative and rng.random() < WITH
+    if worn:
+        texts, changes = _given(rng, sex, rng.choice((1, 1, 2)), kind)
+        texts = [text + HEARD for text in texts]
+    elif speculative:
         situation, look = as_if(rng, sex, kind)
         texts, changes = [situation], [{"slider": name, "value": value} for name, value in look.items()]
     else:
@@ -137,22 +185,36 @@ def edit(rng: random.Random, kind: Literal["say", "held"] = "say") -> Example:
     face = faces[-1]
     text = texts[0]
     for more in texts[1:]:
-        text += rng.choice((" and ", ", ", " and ", ", and ", ". ")) + more
-    if rng.random() < 0.75:
+        text += rng.choice((" and ", ", ", " and ", ", and ", ". " if not worn else " and ")) + more
+    if worn:
+        text = agreeing(rng.choice(_GIVEN), sex).replace("{it}", text)
+    if rng.random() < 0.72:
         text = rng.choice(_EDIT_OPENINGS) + text
     else:
         face = rng.choice(faces)
-        named = called(face, faces, rng)
-        forms = (
-            f"For {named}: {text}",
-            f"{named}: {text}",
-            f"{text} in {named}",
-            f"Take {named} and {text}",
-            f"On {named}, {text}",
+        text = rng.choice(_ON[:6] if speculative or worn else _ON).format(
+            face=called(face, faces, rng), it=text
         )
-        text = rng.choice(forms[:2] if speculative else forms)
+    if rng.random() < 0.15:
+        text += rng.choice(_EDIT_CLOSINGS)
     values = {str(change["slider"]): cast(float, change["value"]) for change in changes}
     means = [values] if speculative else [{axis: value} for axis, value in values.items()]
     prompt, heard = listen(prompt_of(surfaced(text, rng), faces, photos, []), means)
     call = call_text("edit", {"face": face, "changes": changes}) + END
-    return Example("edit", prompt, call, heard=heard)
+    return Example("edit", prompt, call, heard=heard, asks=EDIT)
+
+
+def _given(
+    rng: random.Random, sex: str, count: int, kind: Literal["say", "held"]
+) -> tuple[list[str], list[dict[str, object]]]:
+    """Features as a witness words them, to be given to a face, and the changes they mean."""
+    texts: list[str] = []
+    changes: list[dict[str, object]] = []
+    while len(changes) < count:
+        axis, sign = rng.choices(ends(), _end_weights())[0]
+        text, attribute = word(axis, sign, rng, kind, sex)
+        if text.startswith("$ ") or any(change["slider"] == axis.name for change in changes):
+            continue
+        texts.append(text)
+        changes.append({"slider": axis.name, "value": attribute.value})
+    return texts, changes

@@ -24,6 +24,7 @@ class Example:
     """One answer to learn; the answer includes the end-of-message token.
 
     heard: marks in the prompt, each at the end of a wording, with the slider values it means.
+    asks: name of the intent of the user's words, "" where it is not told; silent: nothing is said of a face.
     """
 
     kind: str
@@ -31,6 +32,8 @@ class Example:
     answer: str
     marks: tuple[Mark, ...] = ()
     heard: tuple[Mark, ...] = ()
+    asks: str = ""
+    silent: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,13 +100,16 @@ _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", 
 def called(face: str, faces: list[str], rng: random.Random) -> str:
     """What a user calls a face: by its handle, by its number, or by where it stands."""
     number = int(face.removeprefix("face-"))
-    names = [face, face, face, f"face {number}", f"number {number}"]
+    names = [face, face, face, f"face {number}", f"number {number}", f"no. {number}", f"#{number}"]
     if number <= len(_ORDINALS):
-        names += [f"the {_ORDINALS[number - 1]} one", f"the {_ORDINALS[number - 1]} face"]
+        ordinal = _ORDINALS[number - 1]
+        names += [f"the {ordinal} one", f"the {ordinal} face", f"the {ordinal}", f"the {ordinal} version"]
+    if face == faces[0]:
+        names += ["the original", "the very first one"]
     if len(faces) > 1 and face == faces[-2]:
-        names += ["the previous one", "the one before"]
+        names += ["the previous one", "the one before", "the one before that"]
     if face == faces[-1]:
-        names += ["the last one", "the newest face"]
+        names += ["the last one", "the newest face", "the latest one", "the latest version"]
     return rng.choice(names)
 
 

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
+from facegpt_model.data.asking import ask, talk
 from facegpt_model.data.compounds import compound
 from facegpt_model.data.descriptions import composed_statement, roughened
 from facegpt_model.data.dialogues import edit, speculate
 from facegpt_model.data.examples import HEARD, Composed, Example, Mark, listen, prompt_of, scene, surfaced
 from facegpt_model.data.habits import PRONOUNS
+from facegpt_model.data.requests import photo
+from facegpt_model.data.small_talk import small_talk
 from facegpt_model.data.statements import excerpt, retold
 from facegpt_model.data.wordings import ends, phrasings, word
+from facegpt_model.dialogue.intents import IMAGINE
 from facegpt_model.vlm.tokens import END
 
 _LEADS = ("", "", "", "{he} had ", "with ", "someone with ", "I remember ", "there was ", "a face with ")
 
 
 def overheard(rng: random.Random) -> Example:
-    """A single wording, a whole statement, a part of one, a situation or an edit; the answer is empty."""
-    makers = (single, several, described, stated, speculate, edit)
-    example = rng.choices(makers, (0.3, 0.12, 0.15, 0.23, 0.06, 0.14))[0](rng)
-    return Example("overheard", example.prompt, END, heard=example.heard)
+    """Wordings, statements and parts of them, situations, edits, requests or talk; the answer is empty."""
+    example = rng.choices(tuple(SAID), tuple(SAID.values()))[0](rng)
+    return replace(example, kind="overheard", answer=END, marks=())
 
 
 def single(rng: random.Random) -> Example:
@@ -52,25 +56,40 @@ def several(rng: random.Random) -> Example:
 def described(rng: random.Random) -> Example:
     """A generated statement."""
     composed = composed_statement(rng)
-    return _heard(composed.text, composed.wordings, rng)
+    return _heard(composed.text, composed.wordings, rng, IMAGINE)
 
 
 def stated(rng: random.Random) -> Example:
     """A statement that somebody wrote, or some sentences of one."""
     composed: Composed = rng.choice((retold, excerpt))(rng)
-    return _heard(roughened(composed.text, rng), composed.wordings, rng)
+    asks = IMAGINE if composed.wordings else ""
+    return _heard(roughened(composed.text, rng), composed.wordings, rng, asks)
 
 
-def _heard(text: str, wordings: Sequence[dict[str, float]], rng: random.Random) -> Example:
+def _heard(text: str, wordings: Sequence[dict[str, float]], rng: random.Random, asks: str = "") -> Example:
     """What was said; where nothing of it means a face, that is the lesson."""
     faces, photos = scene(rng)
     prompt, heard = listen(prompt_of(text, faces, photos, []), wordings)
     if not wordings:
         heard = (Mark(prompt.rindex(END), {}),)
-    return Example("overheard", prompt, END, heard=heard)
+    return Example("overheard", prompt, END, heard=heard, asks=asks)
 
 
 @lru_cache(maxsize=1)
 def _counts() -> list[int]:
     table = phrasings()
     return [len(table[axis.name]["high" if sign > 0 else "low"]["say"]) for axis, sign in ends()]
+
+
+SAID: dict[Callable[[random.Random], Example], float] = {
+    single: 0.24,
+    several: 0.1,
+    described: 0.12,
+    stated: 0.19,
+    speculate: 0.05,
+    edit: 0.13,
+    ask: 0.1,
+    talk: 0.04,
+    small_talk: 0.02,
+    photo: 0.01,
+}

@@ -28,6 +28,8 @@ class PackedBatch:
     sees:      (B, 1, T, T) True where a token may look at another
     heard:     (Q, 2) row and column of every token of what users said
     meant:     (Q, K) slider values of the wordings that end there; all 0 where none ends
+    texts:     (Q,) number of the text, 0 to R - 1, that each of these tokens belongs to
+    intents:   (R,) row of the intent of each text, losses.intents.UNKNOWN where it was not told
     """
 
     ids: Tensor
@@ -35,6 +37,8 @@ class PackedBatch:
     sees: Tensor
     heard: Tensor
     meant: Tensor
+    texts: Tensor
+    intents: Tensor
 
     def to(self, device: torch.device) -> PackedBatch:
         """The same batch on a device."""
@@ -93,7 +97,17 @@ class Packer:
         same = texts[:, :, None] == texts[:, None, :]
         earlier = torch.ones(width, width, dtype=torch.bool).tril()
         sees = (same | (texts == 0)[:, None, :]) & earlier
-        return PackedBatch(ids, positions, sees[:, None], torch.tensor(heard), torch.stack(meant))
+        said = [one for row in rows for one in row]
+        whose = [number for number, one in enumerate(said) for _ in one.heard]
+        return PackedBatch(
+            ids,
+            positions,
+            sees[:, None],
+            torch.tensor(heard),
+            torch.stack(meant),
+            torch.tensor(whose),
+            torch.tensor([one.intent for one in said]),
+        )
 
 
 def _packed(row: Sequence[Coded]) -> tuple[list[int], list[int], list[int], list[tuple[int, Tensor]]]:

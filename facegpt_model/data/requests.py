@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from facegpt_model.data.examples import Example, called, prompt_of, scene, surfaced
 from facegpt_model.data.habits import PRONOUNS
+from facegpt_model.dialogue.intents import INTENTS, PHOTO
 from facegpt_model.vlm.tokens import END, call_text
 
 Kind = Literal["say", "held"]
@@ -36,9 +37,8 @@ def photo(rng: random.Random, kind: Kind = "say") -> Example:
         attached = []
         name = rng.choice(photos)
         text = rng.choice(wordings()["photo_named"][kind]).replace("{name}", name)
-    return Example(
-        "photo", prompt_of(text, faces, photos, attached), call_text("reconstruct", {"photo": name}) + END
-    )
+    call = call_text("reconstruct", {"photo": name}) + END
+    return Example("photo", prompt_of(text, faces, photos, attached), call, asks=PHOTO, silent=True)
 
 
 def export(rng: random.Random, kind: Kind = "say") -> Example:
@@ -55,6 +55,8 @@ def export(rng: random.Random, kind: Kind = "say") -> Example:
         "export",
         prompt_of(text, faces, photos, []),
         call_text("export", {"face": face, "format": form}) + END,
+        asks=f"export {form}",
+        silent=True,
     )
 
 
@@ -71,7 +73,18 @@ def render(rng: random.Random, kind: Kind = "say") -> Example:
         size = rng.choice(SIZES)
         text += rng.choice((f" {size} pixels", f" In {size} px", f" Size {size}", f" At {size}x{size}"))
     call = call_text("render", {"face": face, "yaw": yaw, "pitch": pitch, "size": size})
-    return Example("render", prompt_of(text, faces, photos, []), call + END)
+    asks = _view_of(yaw, pitch)
+    return Example("render", prompt_of(text, faces, photos, []), call + END, asks=asks, silent=True)
+
+
+def _view_of(yaw: int, pitch: int) -> str:
+    """The intent of a view; a turn by so many degrees is one to that side."""
+    for intent in INTENTS:
+        if intent.tool == "render" and intent.arguments == {"yaw": yaw, "pitch": pitch}:
+            return intent.name
+    if yaw:
+        return "view left" if yaw > 0 else "view right"
+    return "view up" if pitch > 0 else "view down"
 
 
 def _turned(rng: random.Random) -> tuple[int, int, str]:
@@ -91,6 +104,8 @@ def describe_face(rng: random.Random, kind: Kind = "say") -> Example:
         "describe_face",
         prompt_of(surfaced(text, rng), faces, photos, []),
         call_text("describe", {"face": face}) + END,
+        asks="describe",
+        silent=True,
     )
 
 
@@ -99,7 +114,8 @@ def step_back(rng: random.Random, kind: Kind = "say") -> Example:
     faces, photos = scene(rng, least_faces=1)
     name = rng.choice(("undo", "undo", "redo"))
     text = surfaced(rng.choice(wordings()[name][kind]), rng)
-    return Example("step_back", prompt_of(text, faces, photos, []), call_text(name, {}) + END)
+    call = call_text(name, {}) + END
+    return Example("step_back", prompt_of(text, faces, photos, []), call, asks=name, silent=True)
 
 
 def _named(text: str, faces: list[str], rng: random.Random) -> tuple[str, str]:
