@@ -55,12 +55,17 @@ class StageConfig(LoopConfig, frozen=True, extra="forbid"):
         0.5, description="the same losses at each phrase, share of <FACE>'s"
     )
     clause_weight: NonNegativeFloat = Field(0.3, description="which wording has just ended, at each token")
+    intent_weight: NonNegativeFloat = Field(0.5, description="what a turn asks for, over the user's words")
     clause_layer: PositiveInt = Field(22, description="layer whose output that is read from")
     replay_marks: PositiveInt = Field(6000, description="newest read-outs kept for the face head")
     replay_sample: NonNegativeInt = Field(512, description="of these, drawn again in every step; 0 is none")
     head_rate: PositiveFloat = Field(3.0, description="learning rate of the face head, times learning_rate")
     settle_tokens: NonNegativeInt = Field(
         160_000, description="tokens the finished model reads for its face head"
+    )
+    intent_tokens: NonNegativeInt = Field(
+        100_000,
+        description="tokens of users' turns that the finished model reads for its intent head; 0 none",
     )
     head_steps: NonNegativeInt = Field(1500, description="steps of the face head alone on those, at the end")
     competing_words: PositiveInt = Field(4096, description="random vocabulary rows beside the batch's own")

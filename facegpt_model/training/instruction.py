@@ -19,14 +19,19 @@ import torch
 from torch import Tensor, nn
 
 from facegpt_model.data.collate import Collator, LanguageBatch
-from facegpt_model.data.mixture import sample, sample_face
+from facegpt_model.data.mixture import sample, sample_face, turn
+from facegpt_model.data.packing import PackedBatch, Packer
 from facegpt_model.losses.axes import mention_loss, value_loss
 from facegpt_model.losses.clauses import clause_loss
+from facegpt_model.losses.intents import intent_loss
 from facegpt_model.losses.language import answer_loss
 from facegpt_model.training.config import ConfigError, StageConfig
+from facegpt_model.vlm.ear import Ear
+from facegpt_model.vlm.intent_head import counted
 from facegpt_model.vlm.lora import add_lora, load_lora, lora_tensors
 from facegpt_model.vlm.model import FaceGPT, read_checkpoint
 
+TURNS_AT_ONCE = 256  # of a step of the intent head alone
 MENTION_PRIOR = -3.0  # about 1 axis in 20 is mentioned
 
 
@@ -44,6 +49,7 @@ class InstructionStage(nn.Module):
         add_lora(self.language_model, config.lora)
         self.model.face_head.requires_grad_(True)
         self.model.clause_head.requires_grad_(True)
+        self.model.intent_head.requires_grad_(True)
         nn.init.constant_(self.model.face_head.mention.bias, MENTION_PRIOR)
         self.register_buffer("special", torch.tensor(gpt.special_ids), persistent=False)
         self.rows = nn.Parameter(self._embeddings()[self.special].clone())
@@ -70,9 +76,14 @@ class InstructionStage(nn.Module):
             self.model.clause_head.take(clauses, names, self.gpt.axes.names)
             self.model.clause_head.free()
 
+        asked = _part(tensors, "intent_head.")
+        if asked:
+            self.model.intent_head.take(asked, cast(list[str], meta["intents"]))
+
     def parameter_groups(self) -> list[dict[str, object]]:
         """Adapter and token rows at the plain rate, the face head faster."""
-        head = [*self.model.face_head.parameters(), *self.model.clause_head.parameters()]
+        heads = (self.model.face_head, self.model.clause_head, self.model.intent_head)
+        head = [parameter for one in heads for parameter in one.parameters()]
         known = {id(parameter) for parameter in head}
         rest = [p for p in self.parameters() if p.requires_grad and id(p) not in known]
         return [{"params": rest, "rate_factor": 1.0}, {"params": head, "rate_factor": self.config.head_rate}]
@@ -95,9 +106,16 @@ class InstructionStage(nn.Module):
             hidden = hidden.float()
             losses = {"language": self._language(hidden, batch)} | self._faces(hidden, batch)
             if self.config.clause_weight and len(batch.heard):
-                heard = self.model.clause_head(middle.float()[batch.heard[:, 0], batch.heard[:, 1]])
+                states = middle.float()[batch.heard[:, 0], batch.heard[:, 1]]
+                heard = self.model.clause_head(states)
                 losses["clause"] = self.config.clause_weight * clause_loss(heard, batch.meant)
+                losses |= self._intents(states, batch)
             return losses
+
+    def _intents(self, states: Tensor, batch: LanguageBatch | PackedBatch) -> dict[str, Tensor]:
+        """The loss of what the texts ask for, from the (Q, H) states of the tokens of `batch.heard`."""
+        logits = counted(self.model.intent_head(states), batch.texts, len(batch.intents))
+        return {"intent": self.config.intent_weight * intent_loss(logits, batch.intents)}
 
     def _language(self, hidden: Tensor, batch: LanguageBatch) -> Tensor:
         rows, columns = batch.targets.unbind(1)
@@ -141,6 +159,8 @@ class InstructionStage(nn.Module):
         if not self.config.settle_tokens or not self.config.head_steps:
             return
         self.eval()
+        if self.config.intent_tokens:
+            self._settle_intents()
         read = self._settle()
         with torch.autocast(self.rows.device.type, enabled=False):
             optimizer = torch.optim.Adam(self.model.face_head.parameters(), lr=self.config.learning_rate)
@@ -150,6 +170,41 @@ class InstructionStage(nn.Module):
                 optimizer.zero_grad()
                 self._read_out_loss(*read.sample(max(self.config.replay_sample, 64))).backward()
                 optimizer.step()
+
+    def _settle_intents(self) -> None:
+        """Settle the intent head on fresh turns heard by the finished model."""
+        states, texts, intents = self._turns()
+        with torch.autocast(self.rows.device.type, enabled=False):
+            optimizer = torch.optim.Adam(self.model.intent_head.parameters(), lr=self.config.learning_rate)
+            for step in range(self.config.head_steps):
+                for group in optimizer.param_groups:
+                    group["lr"] = self.config.learning_rate * (1 - step / self.config.head_steps)
+                chosen = torch.randperm(len(intents), device=intents.device)[:TURNS_AT_ONCE]
+                place = torch.full((len(intents),), -1, device=intents.device)
+                place[chosen] = torch.arange(len(chosen), device=intents.device)
+                its = place[texts]
+                votes = self.model.intent_head(states[its >= 0])
+                optimizer.zero_grad()
+                intent_loss(counted(votes, its[its >= 0], len(chosen)), intents[chosen]).backward()
+                optimizer.step()
+
+    @torch.no_grad()
+    def _turns(self) -> tuple[Tensor, Tensor, Tensor]:
+        """States of the tokens of turns, whose token each is, and what the turns ask for."""
+        rng = random.Random(f"settle-intents-{self.config.seed}")
+        ear = Ear(self.language_model, self.config.clause_layer)
+        found: list[tuple[Tensor, Tensor, Tensor]] = []
+        turns = tokens = 0
+        for batch in Packer(self.collator).stream(turn, rng, self.config.tokens_per_step):
+            batch = batch.to(self.rows.device)
+            middle = ear(batch.ids, batch.positions, batch.sees)[batch.heard[:, 0], batch.heard[:, 1]]
+            found.append((middle.float(), batch.texts + turns, batch.intents))
+            turns += len(batch.intents)
+            tokens += batch.ids.numel()
+            if tokens >= self.config.intent_tokens:
+                break
+        states, texts, intents = zip(*found, strict=True)
+        return torch.cat(states), torch.cat(texts), torch.cat(intents)
 
     @torch.no_grad()
     def _settle(self) -> Replay:
@@ -169,6 +224,7 @@ class InstructionStage(nn.Module):
         state = {f"lora.{k}": v for k, v in lora_tensors(self.language_model).items()}
         state |= {f"face_head.{k}": v for k, v in self.model.face_head.state_dict().items()}
         state |= {f"clause_head.{k}": v for k, v in self.model.clause_head.state_dict().items()}
+        state |= {f"intent_head.{k}": v for k, v in self.model.intent_head.state_dict().items()}
         return state | {"rows": self.rows.data}
 
     def restore(self, state: dict[str, Tensor]) -> None:
@@ -176,6 +232,7 @@ class InstructionStage(nn.Module):
         load_lora(self.language_model, _part(state, "lora."))
         self.model.face_head.load_state_dict(_part(state, "face_head."))
         self.model.clause_head.load_state_dict(_part(state, "clause_head."))
+        self.model.intent_head.load_state_dict(_part(state, "intent_head."))
         self.rows.data.copy_(state["rows"])
         with torch.no_grad():
             self._embeddings()[self.special] = self.rows

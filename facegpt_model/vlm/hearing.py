@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -54,16 +54,23 @@ class Bounds:
 
 @torch.no_grad()
 def hear(
-    states: Tensor, head: Callable[[Tensor], Heard], axes: Sequence[Axis], bounds: Bounds
+    states: Tensor,
+    head: Callable[[Tensor], Heard],
+    axes: Sequence[Axis],
+    bounds: Bounds,
+    taken_away: bool = False,
 ) -> tuple[Wording, ...]:
     """The wordings in (T, H) states of the clause head's layer, in the order they were said.
 
     Several ends that are plain at one token are wordings of their own; where none is plain there may
-    be one unclear wording with several readings. Ends that an axis does not have are never heard.
+    be one unclear wording with several readings. Ends that an axis does not have are heard only with
+    `taken_away`: "without the beard" moves a slider that has no words for less than none.
     """
     read = head(states)
-    there = torch.tensor([axis.low is not None for axis in axes] + [axis.high is not None for axis in axes])
-    ends = read.ends.sigmoid() * there
+    ends = read.ends.sigmoid()
+    if not taken_away:
+        has = [axis.low is not None for axis in axes] + [axis.high is not None for axis in axes]
+        ends = ends * torch.tensor(has)
     heard: list[Wording] = []
     for position in torch.nonzero(ends.sum(1) >= bounds.least)[:, 0].tolist():  # the others have nothing
         for wording in _wordings(position, ends[position], read.degrees[position], axes, bounds):
@@ -102,6 +109,16 @@ def _same(one: Wording, other: Wording) -> bool:
     if one.position == other.position and len(one.possible) == len(other.possible) == 1:
         return False
     return bool(one.ends & other.ends) or one.possible[0].axis.name == other.possible[0].axis.name
+
+
+def sayable(heard: Sequence[Wording]) -> tuple[Wording, ...]:
+    """What can be said of a face in words: without the ends that an axis does not have."""
+    found = []
+    for wording in heard:
+        possible = tuple(p for p in wording.possible if (p.axis.high if p.sign > 0 else p.axis.low))
+        if possible:
+            found.append(replace(wording, possible=possible))
+    return tuple(found)
 
 
 def last_words(heard: Sequence[Wording]) -> tuple[Wording, ...]:

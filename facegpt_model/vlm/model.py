@@ -25,12 +25,14 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from facegpt_model.dialogue.intents import INTENTS
 from facegpt_model.morphable.base import MorphableModel, load
 from facegpt_model.semantics.axes import Axes, load_axes
 from facegpt_model.serving.backend import CheckpointError
 from facegpt_model.vlm.backbones import load_smollm2
 from facegpt_model.vlm.clause_head import ClauseHead
 from facegpt_model.vlm.face_head import FaceHead
+from facegpt_model.vlm.intent_head import IntentHead
 from facegpt_model.vlm.lora import LoraSettings, add_lora, lora_tensors, merge_lora
 from facegpt_model.vlm.tokens import FACE, IMAGE, SPECIAL_TOKENS, token_id
 
@@ -40,13 +42,14 @@ HEAD_WIDTH = 1024
 
 
 class FaceGPTForConditionalGeneration(LlavaForConditionalGeneration):
-    """Llava with a face head on the hidden state of <FACE>, and a read-out of what was heard before it."""
+    """Llava with a face head on the state of <FACE>, and read-outs of what was heard and asked before it."""
 
     def __init__(self, config: LlavaConfig, directions: Tensor) -> None:
         super().__init__(config)
         text_config = cast(LlamaConfig, config.text_config)
         self.face_head = FaceHead(text_config.hidden_size, HEAD_WIDTH, directions)
         self.clause_head = ClauseHead(text_config.hidden_size, directions.shape[0])
+        self.intent_head = IntentHead(text_config.hidden_size)
 
 
 @dataclass
@@ -55,6 +58,7 @@ class FaceGPT:
 
     silent_axes: axes the loaded checkpoint was not trained for; words do not move them
     clause_layer: the layer whose states tell what was heard; 0 when the checkpoint never learned that
+    knows_intents: False when the checkpoint never learned what a turn asks for
     """
 
     model: FaceGPTForConditionalGeneration
@@ -63,6 +67,7 @@ class FaceGPT:
     head_model: MorphableModel
     silent_axes: tuple[str, ...] = ()
     clause_layer: int = 0
+    knows_intents: bool = False
 
     @property
     def face_id(self) -> int:
@@ -118,6 +123,7 @@ def save_checkpoint(gpt: FaceGPT, folder: Path, lora: LoraSettings, card: dict[s
     tensors = {f"lora.{k}": v for k, v in lora_tensors(gpt.model.model.language_model).items()}
     tensors |= {f"face_head.{k}": v for k, v in gpt.model.face_head.state_dict().items()}
     tensors |= {f"clause_head.{k}": v for k, v in gpt.model.clause_head.state_dict().items()}
+    tensors |= {f"intent_head.{k}": v for k, v in gpt.model.intent_head.state_dict().items()}
     tensors["token_rows"] = gpt.token_rows[gpt.special_ids]
     path = folder / "facegpt.safetensors"
     save_file({k: v.detach().to(torch.float16).contiguous() for k, v in tensors.items()}, path)
@@ -125,6 +131,7 @@ def save_checkpoint(gpt: FaceGPT, folder: Path, lora: LoraSettings, card: dict[s
         "format": CHECKPOINT_FORMAT,
         "basis": gpt.axes.layout.basis,
         "axes": list(gpt.axes.names),
+        "intents": [intent.name for intent in INTENTS],
         "special_tokens": list(SPECIAL_TOKENS),
         "lora": lora.model_dump(),
         **card,
@@ -161,6 +168,10 @@ def load_checkpoint(folder: Path) -> FaceGPT:
     if clauses:
         gpt.model.clause_head.take(clauses, names, gpt.axes.names)
         gpt.clause_layer = int(cast(int, meta["clause_layer"]))
+    asked = {k.removeprefix("intent_head."): v for k, v in tensors.items() if k.startswith("intent_head.")}
+    if asked:
+        gpt.model.intent_head.take(asked, cast(list[str], meta["intents"]))
+        gpt.knows_intents = True
     adapter = {k.removeprefix("lora."): v for k, v in tensors.items() if k.startswith("lora.")}
     language_model = gpt.model.model.language_model
     add_lora(language_model, LoraSettings.model_validate(meta["lora"]))
