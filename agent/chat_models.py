@@ -49,14 +49,20 @@ class FaceChatModel(BaseChatModel):
         tool_choice: str | None = None,
         faces: Sequence[str] = (),
         photos: Sequence[str] = (),
+        named: Mapping[str, Mapping[str, Sequence[object]]] | None = None,
     ) -> Runnable[LanguageModelInput, AIMessage]:
         """The model with tools it may call on the given handles, the newest last.
 
+        named: for a tool, "" for every other, the values that some arguments are limited to (naming.py).
         Without a photo there is nothing to reconstruct, so tools that need one are left out.
         """
-        choices = {"face": list(faces) or [""], "photo": list(photos)}
+        known: dict[str, Sequence[object]] = {"face": list(faces) or [""], "photo": list(photos)}
         schemas = [
-            ToolSchema(tool.name, tool.description, with_choices(_parameters(tool), choices))
+            ToolSchema(
+                tool.name,
+                tool.description,
+                with_choices(_parameters(tool), known | _held_to(tool.name, named)),
+            )
             for tool in tools
             if photos or "photo" not in _parameters(tool)["properties"]
         ]
@@ -85,6 +91,12 @@ class FaceChatModel(BaseChatModel):
         on_text(unspoken("".join(spoken), reply.text))
         message = to_message(reply, backend.name, known_call_ids(messages))
         return ChatResult(generations=[ChatGeneration(message=message)])
+
+
+def _held_to(
+    tool: str, named: Mapping[str, Mapping[str, Sequence[object]]] | None
+) -> dict[str, Sequence[object]]:
+    return dict(named.get(tool, named.get("", {}))) if named else {}
 
 
 def to_turn(message: BaseMessage) -> ChatTurn:

@@ -19,8 +19,10 @@ from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMes
 from langgraph.runtime import Runtime
 
 from agent.memory import asks_to_recall, recalled
+from agent.naming import named
 from agent.registry import Services
 from agent.shorthand import shorthand
+from agent.telling import made_up, plainly, told
 from agent.toolbox import REFUSED, TRAINED
 from facegpt_model import layout
 from tools.imagine import keep
@@ -54,9 +56,17 @@ class KnownHandles(AgentMiddleware[AgentState, Services]):
                 name, arguments = short
                 call = {"name": name, "args": arguments, "id": f"call-{uuid.uuid4().hex[:12]}"}
                 return ModelResponse(result=[AIMessage("", tool_calls=[{**call, "type": "tool_call"}])])
+        if isinstance(last, ToolMessage) and last.status != "error":
+            answer = told(str(last.name), str(last.text))
+            if answer:
+                return ModelResponse(result=[AIMessage(answer)])
         current = workspace.current
         faces = [handle for handle in workspace.handles if handle != current]
-        settings = {"faces": faces + ([current] if current else []), "photos": list(workspace.photos)}
+        settings = {
+            "faces": faces + ([current] if current else []),
+            "photos": list(workspace.photos),
+            "named": named(_last_words(request.messages), workspace),
+        }
         return handler(
             request.override(
                 messages=with_photos(request.messages, workspace),
@@ -64,6 +74,10 @@ class KnownHandles(AgentMiddleware[AgentState, Services]):
                 model_settings={**request.model_settings, **settings},
             )
         )
+
+
+def _last_words(messages: Sequence[AnyMessage | BaseMessage]) -> str:
+    return next((str(m.text) for m in reversed(messages) if isinstance(m, HumanMessage)), "")
 
 
 class RegisterFaces(AgentMiddleware[AgentState, Services]):
@@ -110,13 +124,15 @@ class Honest(AgentMiddleware[AgentState, Services]):
         return {"jump_to": "end", "messages": [AIMessage(could_not(failed[-1]))]}
 
     def after_model(self, state: AgentState, runtime: Runtime[Services]) -> dict[str, Any] | None:
-        """An answer that tells success after a turn of nothing but failures is put right."""
+        """Put right an answer that claims success after failures only, or names what no tool told of."""
         message = state["messages"][-1]
         if not isinstance(message, AIMessage) or message.tool_calls:
             return None
         turn = running_turn(state["messages"])
         answers = [m for m in turn if isinstance(m, ToolMessage)]
         failed = failures(turn)
+        if answers and not failed and made_up(str(message.text), " ".join(str(m.text) for m in answers)):
+            return {"messages": [message.model_copy(update={"content": plainly(str(answers[-1].text))})]}
         if not failed or len(failed) < len(answers) or _ADMITS.search(str(message.text)):
             return None
         return {"messages": [message.model_copy(update={"content": could_not(failed[-1])})]}

@@ -23,7 +23,7 @@ def strict_schema(request: type[BaseModel]) -> dict[str, Any]:
     return strict
 
 
-def with_choices(schema: Mapping[str, Any], choices: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+def with_choices(schema: Mapping[str, Any], choices: Mapping[str, Sequence[object]]) -> dict[str, Any]:
     """The schema with every string property called like a key of `choices` limited to its words."""
     filled: dict[str, Any] = {}
     for key, value in schema.items():

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
 
-from facegpt_model.evaluation import photos, recovery, scans, text
+from facegpt_model.evaluation import photos, recovery, scans, text, tools
 from facegpt_model.evaluation.scan_layouts import BadScans
 from facegpt_model.evaluation.speculative import speculative
 from facegpt_model.fitting.portraits import BadPortraits
@@ -73,7 +74,7 @@ def main(
         result = asdict(score)
     else:
         texts = count or TEXTS
-        result = _text(backend, texts, say) if suite == "text" else _tools(backend, texts, say)
+        result = _text(backend, texts, say) if suite == "text" else _tools(backend, texts, say, progress)
     return _write(out, suite, {"model": backend.name, **result})
 
 
@@ -144,12 +145,23 @@ def _pairs(backend: InProcessBackend, say: Callable[[str], None]) -> dict[str, o
     return result
 
 
-def _tools(backend: InProcessBackend, count: int, say: Callable[[str], None]) -> dict[str, object]:
+def _tools(
+    backend: InProcessBackend, count: int, say: Callable[[str], None], progress: Callable[[str, float], None]
+) -> dict[str, object]:
     result: dict[str, object] = {"requests": count}
-    shares = text.tool_calls(backend, count)
-    shares |= {
-        f"{name}, held out": share for name, share in text.tool_calls(backend, count, kind="held").items()
-    }
-    for name, share in shares.items():
-        say(f"{name:26} {share:.1%} of {count} requests")
-    return result | shares
+    kinds: tuple[tools.Kind, ...] = ("say", "held")
+    for kind in kinds:
+        of_all = count + count // tools.TALK_SHARE
+        name = "trained wordings" if kind == "say" else "wordings held out"
+        doing = f"asking, {name}"
+        score = tools.tool_calls(
+            backend, count, kind=kind, done=partial(_step, progress=progress, doing=doing, of_all=of_all)
+        )
+        for what, share in score.shares().items():
+            say(f"{name:18} {what:30} {share:.1%}")
+        result[name] = score.shares() | {"wrong": score.wrong}
+    return result
+
+
+def _step(number: int, progress: Callable[[str, float], None], doing: str, of_all: int) -> None:
+    progress(doing, (number + 1) / of_all)

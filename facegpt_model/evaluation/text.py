@@ -1,4 +1,4 @@
-"""Does the face follow the words? Attributes, opposite pairs, tool calls; chance beside each.
+"""Does the face follow the words? Attributes and opposite pairs; chance beside each.
 
 "right": a stated attribute moved at least 0.1 slider units to the stated side; "wrong": to
 the other side; "stray": axes that moved more than 0.25 although nothing was said of them,
@@ -8,17 +8,12 @@ blurs everything gets a high score there too.
 
 from __future__ import annotations
 
-import json
 import random
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from facegpt_model.data.descriptions import sample_statement, slider_values
-from facegpt_model.data.dialogues import edit
-from facegpt_model.data.examples import Example, without_ends
-from facegpt_model.data.requests import describe_face, export, photo, render, step_back
+from facegpt_model.data.examples import without_ends
 from facegpt_model.data.statements import statements, told
 from facegpt_model.data.wordings import Wording
 from facegpt_model.evaluation.free_words import Part, free_texts
@@ -27,8 +22,8 @@ from facegpt_model.morphable.base import MorphableModel
 from facegpt_model.semantics.axes import Axes, axis_list, phrase_table
 from facegpt_model.semantics.measurements import measure
 from facegpt_model.semantics.words import parse
-from facegpt_model.serving.backend import Backend, ChatTurn, ToolSchema
-from facegpt_model.vlm.tokens import END, FACE, TOOL_CALL
+from facegpt_model.serving.backend import Backend
+from facegpt_model.vlm.tokens import FACE
 
 MOVED = 0.1
 STRAY = 0.25
@@ -206,67 +201,3 @@ def _measured(head: MorphableModel, axes: Axes, code: FaceCode, name: str) -> fl
     if name == "darkness":
         return 1.0 - float(head.albedo(code).mean())
     return float(measure(head.landmarks68(head.vertices(code.neutral())))[name])
-
-
-def tool_calls(
-    backend: Backend, count: int, seed: int = 0, kind: Literal["say", "held"] = "say"
-) -> dict[str, float]:
-    """Shares of requests with the right tool, and with exactly the right arguments too.
-
-    The tools carry the chat's names and arguments, with sliders and handles as enums. kind "held"
-    uses wordings kept out of training.
-    """
-    rng = random.Random(f"tools-{kind}-{seed}")
-    makers = (edit, edit, edit, photo, export, render, describe_face, step_back)
-    right_tool = right_call = 0
-    for number in range(count):
-        example = makers[number % len(makers)](rng, kind)
-        turns, faces, photos = _request(example)
-        reply = backend.chat(turns, _tool_schemas(faces, photos), faces)
-        wanted = json.loads(example.answer.removeprefix(TOOL_CALL).removesuffix(END))
-        for call in reply.tool_calls[:1]:
-            right_tool += call.name == wanted["name"]
-            right_call += call.name == wanted["name"] and call.arguments == wanted["arguments"]
-    return {"right tool": right_tool / count, "right arguments": right_call / count}
-
-
-def _request(example: Example) -> tuple[list[ChatTurn], list[str], list[str]]:
-    """The turns, faces and photos of an example; photos not attached were shown in an earlier turn."""
-    state, _, rest = example.prompt.partition(END)
-    user = rest.split("<|im_start|>user\n", 1)[1].split(END, 1)[0]
-    photos = re.findall(r"photo-\d+", state)
-    named = tuple(name for name in photos if user.startswith(f"[{name}]"))
-    words = re.sub(r"^\[photo-\d+\] ", "", user)
-    earlier = [ChatTurn("user", "", photo_names=tuple(photos))] if photos and not named else []
-    turns = [*earlier, ChatTurn("user", words, photo_names=named)]
-    return turns, re.findall(r"face-\d+", state), photos
-
-
-def _tool_schemas(faces: Sequence[str], photos: Sequence[str]) -> list[ToolSchema]:
-    face = {"type": "string", "enum": list(faces) or [""]}
-    whole = {"type": "integer", "minimum": -90, "maximum": 2048}
-    change = _object(
-        slider={"type": "string", "enum": [axis.name for axis in axis_list()]},
-        value={"type": "number", "minimum": -1, "maximum": 1},
-    )
-    changes = {"type": "array", "items": change, "minItems": 1, "maxItems": 8}
-    schemas = {
-        "edit": _object(face=face, changes=changes),
-        "export": _object(face=face, format={"type": "string", "enum": ["glb", "obj", "ply", "png"]}),
-        "render": _object(face=face, yaw=whole, pitch=whole, size=whole),
-        "describe": _object(face=face),
-        "undo": _object(),
-        "redo": _object(),
-    }
-    if photos:
-        schemas["reconstruct"] = _object(photo={"type": "string", "enum": list(photos)})
-    return [ToolSchema(name, name, schema) for name, schema in schemas.items()]
-
-
-def _object(**properties: object) -> dict[str, object]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }

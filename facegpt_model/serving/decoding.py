@@ -22,7 +22,7 @@ from transformers import DynamicCache, LlamaModel, PreTrainedTokenizerFast
 from facegpt_model.semantics.axes import phrase_table
 from facegpt_model.semantics.words import Degree
 from facegpt_model.serving.backend import BackendError, ToolSchema
-from facegpt_model.vlm.hearing import Wording
+from facegpt_model.vlm.hearing import Possible, Wording
 
 
 class Decoder:
@@ -144,22 +144,32 @@ def _slot_rule(name: str, wording: Wording) -> str:
 
 
 def heard_changes(tool: ToolSchema, heard: Sequence[Wording]) -> ToolSchema:
-    """The edit tool with changes of what the user's words may mean only, towards the side they may mean."""
+    """The edit tool with one change for each wording: what it may mean, as strongly as it was put."""
     changes = tool.parameters.get("properties", {}).get("changes")
     if not heard or changes is None:
         return tool
-    sides = {(p.axis.name, p.sign): None for wording in heard for p in wording.possible}
-    items = {"anyOf": [_change(axis, sign) for axis, sign in sides]}
-    narrow = {**changes, "items": items, "maxItems": len(heard)}
+    told = heard[: int(changes.get("maxItems", len(heard)))]
+    each = [
+        {"anyOf": [_change(possible, wording.degree) for possible in wording.possible]} for wording in told
+    ]
+    narrow = {
+        "type": "array",
+        "prefixItems": each,
+        "items": False,
+        "minItems": len(told),
+        "maxItems": len(told),
+    }
     properties = {**tool.parameters["properties"], "changes": narrow}
     return ToolSchema(tool.name, tool.description, {**tool.parameters, "properties": properties})
 
 
-def _change(axis: str, sign: int) -> dict[str, object]:
-    bounds = {"minimum": 0.05, "maximum": 1} if sign > 0 else {"minimum": -1, "maximum": -0.05}
+def _change(possible: Possible, degree: float) -> dict[str, object]:
+    axis = possible.axis
+    end = (axis.high or axis.low) if possible.sign > 0 else (axis.low or axis.high)
+    size = degree if end is None or end.has_degrees else Degree.STRONG.value
     return {
         "type": "object",
-        "properties": {"slider": {"const": axis}, "value": {"type": "number", **bounds}},
+        "properties": {"slider": {"const": axis.name}, "value": {"const": possible.sign * size}},
         "required": ["slider", "value"],
         "additionalProperties": False,
     }

@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 from transformers import CLIPVisionConfig, LlamaConfig, LlavaProcessor
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
+from facegpt_model.dialogue.intents import INTENTS
 from facegpt_model.serving.backend import CheckpointError
 from facegpt_model.serving.slots import slot_tokens
 from facegpt_model.vlm.model import SHIPPED_CHECKPOINT, FaceGPT, load_checkpoint
@@ -25,7 +26,7 @@ from facegpt_model.vlm.tokens import END, IMAGE, token_id
 
 ARCHITECTURE = "FaceGPTForConditionalGeneration"
 CARD = "facegpt-served.json"  # what the folder is; tells it from any other model folder
-HEADS = ("face_head.", "clause_head.")  # small, and kept exact
+HEADS = ("face_head.", "clause_head.", "intent_head.")  # small, and kept exact
 TEMPLATE = Path(__file__).with_name("chat_template.jinja")
 
 Precision = Literal["float32", "bfloat16"]
@@ -71,6 +72,7 @@ def export_checkpoint(
         "axes": list(gpt.axes.names),
         "silent_axes": list(gpt.silent_axes),
         "hears": bool(gpt.clause_layer),
+        "intents": intents_of(gpt),
     }
     (folder / CARD).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
     progress("written", 1.0)
@@ -92,10 +94,15 @@ def read_card(folder: Path) -> dict[str, object]:
     return card
 
 
+def intents_of(gpt: FaceGPT) -> list[str]:
+    """Names of the intents a model can tell, in the order of its votes; none where it never learned that."""
+    return [intent.name for intent in INTENTS] if gpt.knows_intents and gpt.clause_layer else []
+
+
 def _add_slots(gpt: FaceGPT) -> int:
     """Put the slots at the end of the vocabulary, with empty rows; returns the first one's id."""
     start = len(gpt.tokenizer)
-    tokens = slot_tokens(gpt.axes.names, bool(gpt.clause_layer))
+    tokens = slot_tokens(gpt.axes.names, bool(gpt.clause_layer), intents_of(gpt))
     gpt.tokenizer.add_tokens(tokens, special_tokens=True)
     rows = gpt.token_rows[:start]
     size = len(gpt.tokenizer)
@@ -110,6 +117,8 @@ def _write_model(gpt: FaceGPT, folder: Path, start: int, dtype: torch.dtype) -> 
     model = gpt.model
     if not gpt.clause_layer:
         del model.clause_head
+    if not intents_of(gpt):
+        del model.intent_head
     config = model.config
     text = cast(LlamaConfig, config.text_config)
     fields = {
@@ -118,6 +127,8 @@ def _write_model(gpt: FaceGPT, folder: Path, start: int, dtype: torch.dtype) -> 
         "face_head_width": model.face_head.value.in_features,
         "clause_layer": gpt.clause_layer,
         "clause_head_width": model.clause_head.ends.in_features if gpt.clause_layer else 0,
+        "intent_count": len(intents_of(gpt)),
+        "intent_head_width": model.intent_head.votes.in_features if intents_of(gpt) else 0,
         "clause_head_exclusive": bool(gpt.clause_layer) and model.clause_head.exclusive,
     }
     for name, value in fields.items():

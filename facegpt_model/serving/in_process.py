@@ -12,7 +12,7 @@ import torch
 
 from facegpt_model.face import FaceEstimate
 from facegpt_model.serving.backend import BackendError, ChatTurn, Reply, ToolCall, ToolSchema
-from facegpt_model.serving.decoding import Decoder, Grammars, heard_changes
+from facegpt_model.serving.decoding import Decoder, Grammars
 from facegpt_model.serving.rules import (
     HEARD,
     MAX_ANSWER,
@@ -21,8 +21,11 @@ from facegpt_model.serving.rules import (
     Rules,
     chat_rules,
     check_length,
+    goes_round,
 )
-from facegpt_model.vlm.hearing import Wording, hear, last_words
+from facegpt_model.serving.wanted import Turn, wanted
+from facegpt_model.vlm.hearing import Wording, hear, last_words, sayable
+from facegpt_model.vlm.intent_head import counted
 from facegpt_model.vlm.model import SHIPPED_CHECKPOINT, FaceGPT, load_checkpoint
 from facegpt_model.vlm.tokens import END, FACE, IMAGE, TOOL_CALL, prompt, text_of, token_id
 
@@ -70,7 +73,8 @@ class InProcessBackend:
         on_text: Callable[[str], None] | None = None,
     ) -> Reply:
         """Answer the last turn; see Backend.chat."""
-        return self._answer(prompt(turns, faces), tools, on_text, chat_rules(turns, bool(tools)))
+        turn = Turn(turns[-1].text, faces) if turns[-1].role == "user" else None
+        return self._answer(prompt(turns, faces), tools, on_text, chat_rules(turns, bool(tools)), turn=turn)
 
     def imagine(self, text: str) -> Reply:
         """A face for a description; the answer is held to restate it and to end with <FACE>."""
@@ -84,6 +88,7 @@ class InProcessBackend:
         on_text: Callable[[str], None] | None,
         rules: Rules,
         begin: str = "",
+        turn: Turn | None = None,
     ) -> Reply:
         tokenizer = self.gpt.tokenizer
         ids = tokenizer(text, add_special_tokens=False).input_ids
@@ -91,20 +96,26 @@ class InProcessBackend:
         decoder = Decoder(self.gpt.model.model.language_model, self.gpt.clause_layer)
         answer = _Answer(tokenizer(begin, add_special_tokens=False).input_ids if begin else [])
         decoder.feed([*ids, *answer.ids])
-        heard = self._heard(decoder.middle[: len(ids)], ids)
+        words = self._said(decoder.middle, ids)
+        heard = self._heard(words)
+        bound = wanted(self._intents(words) if turn else None, turn or Turn(""), heard, tools, rules)
+        heard, rules = sayable(heard), bound.rules
         spoken = ""
         while len(answer.ids) < MAX_ANSWER:
-            token = self._next(decoder, rules)
+            token = self._call if bound.must_call else self._next(decoder, rules)
             if token == self._end:
                 break
             if token == self._call:
-                answer.calls.append(self._tool_call(decoder, [heard_changes(tool, heard) for tool in tools]))
+                answer.calls.append(self._tool_call(decoder, bound.tools))
                 break
             decoder.feed([token])
             answer.ids.append(token)
             if token == self._face:
                 answer.codes.append(self._code(decoder.hidden))
                 break  # the state of <FACE> is a face, not the start of a next word
+            if rounds := goes_round(answer.ids):
+                del answer.ids[-rounds:]
+                break
             spoken = self._tell(answer, spoken, on_text)
             if rules.may_make_face and text_of(tokenizer, answer.ids).strip() in RESTATES:
                 self._restate(decoder, answer, heard, spoken, on_text)
@@ -122,14 +133,26 @@ class InProcessBackend:
         on_text(whole[len(spoken) :])
         return whole
 
-    def _heard(self, states: torch.Tensor, ids: list[int]) -> tuple[Wording, ...]:
-        """What the last user's words may mean; nothing where the checkpoint never learned to hear."""
-        if not self.gpt.clause_layer:
-            return ()
+    def _said(self, states: torch.Tensor, ids: list[int]) -> torch.Tensor:
+        """Of the states of a prompt's tokens those of the last user's words."""
         size = len(self._user)
         begin = max((n + size for n in range(len(ids) - size) if ids[n : n + size] == self._user), default=0)
-        said = states[begin : ids.index(self._end, begin)]
-        return last_words(hear(said, self.gpt.model.clause_head, self.gpt.axes.axes, HEARD))
+        return states[begin : ids.index(self._end, begin)]
+
+    def _heard(self, said: torch.Tensor) -> tuple[Wording, ...]:
+        """What words may mean, from their states; nothing where the checkpoint never learned to hear."""
+        if not self.gpt.clause_layer:
+            return ()
+        head = self.gpt.model.clause_head
+        return last_words(hear(said, head, self.gpt.axes.axes, HEARD, taken_away=True))
+
+    @torch.no_grad()
+    def _intents(self, said: torch.Tensor) -> torch.Tensor | None:
+        """(I,) logits of what words ask for; None where the checkpoint never learned that."""
+        if not self.gpt.knows_intents or not self.gpt.clause_layer or not len(said):
+            return None
+        votes = self.gpt.model.intent_head(said)
+        return counted(votes, torch.zeros(len(said), dtype=torch.long), 1)[0]
 
     def _restate(
         self,

@@ -12,6 +12,7 @@ RESTATES = ("A man", "A woman", "A person")  # how a sentence begins that restat
 HEARD = Bounds(least=0.35, plain=0.5, share=0.1)  # from what probability something counts as said of the face
 MAX_ANSWER = 160  # tokens of text
 MAX_CALL = 320  # tokens of a tool call
+ROUND, SHORTEST_ROUND = 8, 6  # tokens that an answer may not say again
 MAX_PROMPT = 2000  # tokens; far above what the embedded model was trained on
 
 
@@ -42,3 +43,17 @@ def check_length(tokens: int) -> None:
             f"the message is {tokens} tokens long; the embedded model reads at most {MAX_PROMPT}, "
             "so say it shorter"
         )
+
+
+def goes_round(ids: Sequence[int]) -> int:
+    """How many of the last tokens only say once more what came before them; 0 where they do not.
+
+    An answer goes round when its end is said for the third time in a row, or when ROUND tokens
+    in a row were said before; lists of handles repeat shorter stretches than that.
+    """
+    for size in range(1, len(ids) // 3 + 1):
+        if size * 3 >= SHORTEST_ROUND and ids[-size:] == ids[-2 * size : -size] == ids[-3 * size : -2 * size]:
+            return 2 * size
+    tail = list(ids[-ROUND:])
+    earlier = range(len(ids) - 2 * ROUND + 1)
+    return ROUND if len(tail) == ROUND and any(list(ids[n : n + ROUND]) == tail for n in earlier) else 0

@@ -28,14 +28,25 @@ HEARD = (
 )
 
 
+VOTE_SCALE = 4.0  # votes for intents are told as their 4th part, for the same reason
+MOST_TOLD = 16.0  # of a vote's 4th part, so that it never is said
+WEIGHT = "<asked:weight>"
+
+
+def intent_slot(name: str) -> str:
+    """The token in whose logit a token's vote for an intent stands."""
+    return f"<asked:{name}>"
+
+
 def axis_slot(name: str) -> str:
     """The token in whose logit the value of an axis stands."""
     return f"<slot:{name}>"
 
 
-def slot_tokens(axes: Sequence[str], hears: bool) -> list[str]:
-    """All reserved tokens, in the order of their rows: axes first."""
-    return [*map(axis_slot, axes), *(HEARD if hears else ())]
+def slot_tokens(axes: Sequence[str], hears: bool, intents: Sequence[str] = ()) -> list[str]:
+    """All reserved tokens, in the order of their rows: axes, what was heard, votes and their weight."""
+    asked = [*map(intent_slot, intents), WEIGHT] if intents else []
+    return [*map(axis_slot, axes), *(HEARD if hears else ()), *asked]
 
 
 def heard_numbers(heard: Heard) -> Tensor:

@@ -17,11 +17,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from facegpt_model.dialogue.intents import INTENTS, intent_rows
 from facegpt_model.face import FaceEstimate
 from facegpt_model.morphable.base import load
 from facegpt_model.semantics.axes import Axes, load_axes
 from facegpt_model.serving.backend import BackendError, ChatTurn, Reply, ToolCall, ToolSchema
-from facegpt_model.serving.decoding import call_schema, heard_changes, heard_grammar, sentence_grammar
+from facegpt_model.serving.decoding import call_schema, heard_grammar, sentence_grammar
 from facegpt_model.serving.rules import (
     HEARD,
     MAX_ANSWER,
@@ -30,11 +31,23 @@ from facegpt_model.serving.rules import (
     Rules,
     chat_rules,
     check_length,
+    goes_round,
 )
 from facegpt_model.serving.server_link import ServerLink
 from facegpt_model.serving.slots import HEARD as HEARD_SLOTS
-from facegpt_model.serving.slots import MOST_PER_READING, OFFSET, axis_slot, heard_again
-from facegpt_model.vlm.hearing import Wording, hear, last_words
+from facegpt_model.serving.slots import (
+    MOST_PER_READING,
+    OFFSET,
+    VOTE_SCALE,
+    WEIGHT,
+    axis_slot,
+    heard_again,
+    intent_slot,
+)
+from facegpt_model.serving.wanted import Turn, wanted
+from facegpt_model.vlm.hearing import Wording, hear, last_words, sayable
+from facegpt_model.vlm.intent_head import NEVER as NEVER_WANTED
+from facegpt_model.vlm.intent_head import counted
 from facegpt_model.vlm.tokens import END, FACE, IMAGE, TOOL_CALL, prompt
 
 NEVER = -100.0  # added to the logit of a token that may not be said
@@ -54,6 +67,8 @@ class _Vocabulary:
     axes: tuple[str, ...]
     slots: tuple[int, ...]
     heard: tuple[int, ...]
+    asked: tuple[int, ...]
+    intents: tuple[str, ...]
 
 
 @dataclass
@@ -91,7 +106,8 @@ class VllmBackend:
         on_text: Callable[[str], None] | None = None,
     ) -> Reply:
         """Answer the last turn; see Backend.chat. An exception raised by on_text cancels the answer."""
-        return self._answer(prompt(turns, faces), tools, on_text, chat_rules(turns, bool(tools)))
+        turn = Turn(turns[-1].text, faces) if turns[-1].role == "user" else None
+        return self._answer(prompt(turns, faces), tools, on_text, chat_rules(turns, bool(tools)), turn=turn)
 
     def imagine(self, text: str) -> Reply:
         """A face for a description; the answer is held to restate it and to end with <FACE>."""
@@ -121,11 +137,16 @@ class VllmBackend:
         on_text: Callable[[str], None] | None,
         rules: Rules,
         begin: str = "",
+        turn: Turn | None = None,
     ) -> Reply:
         ids = self.tokens(text)
         check_length(len(ids))
         said = _Said(self.tokens(begin) if begin else [], begin)
-        heard = self._heard(ids) if rules.may_make_face or tools else ()
+        heard, intents = self._read_words(ids) if rules.may_make_face or tools else ((), None)
+        bound = wanted(intents if turn else None, turn or Turn(""), heard, tools, rules)
+        heard, rules = sayable(heard), bound.rules
+        if bound.must_call:
+            return Reply("", (self._tool_call(ids, bound.tools),))
         opening = 2 - len(said.ids)  # tokens of "A man"
         self._say(ids, said, opening, on_text, rules)
         if said.stop is None and rules.may_make_face and said.text.strip() in RESTATES:
@@ -137,7 +158,7 @@ class VllmBackend:
         if said.stop is None:
             self._say(ids, said, MAX_ANSWER - len(said.ids), on_text, rules)
         if said.stop == self.words.call:
-            call = self._tool_call([*ids, *said.ids], [heard_changes(tool, heard) for tool in tools])
+            call = self._tool_call([*ids, *said.ids], bound.tools)
             return Reply(said.text.strip(), (call,))
         if said.stop == self.words.face or (rules.must_make_face and said.stop == self.words.end):
             return self._reply(ids, said, [self.words.face], "")
@@ -185,6 +206,9 @@ class VllmBackend:
         with closing(self.link.stream("/v1/completions", self._request(body))) as events:
             for event in events:
                 self._take(event, said, on_text)
+                if structure is None and goes_round(said.ids):
+                    said.stop = words.end
+                    break
 
     def _take(self, event: dict[str, Any], said: _Said, on_text: Callable[[str], None] | None) -> None:
         for choice in event.get("choices", ()):
@@ -205,23 +229,40 @@ class VllmBackend:
         call = json.loads(said.text)
         return ToolCall(f"call_{uuid.uuid4().hex[:12]}", call["name"], call["arguments"])
 
-    def _heard(self, ids: list[int]) -> tuple[Wording, ...]:
-        """What the last user's words may mean: one reading for each token of theirs, all in one request."""
+    def _read_words(self, ids: list[int]) -> tuple[tuple[Wording, ...], Tensor | None]:
+        """What the last user's words may mean, and (I,) logits of what they ask for.
+
+        One reading for each token of theirs, all in one request.
+        """
         words = self.words
         if not words.heard:
-            return ()
+            return (), None
         size = len(words.user)
         begin = max(
             (n + size for n in range(len(ids) - size) if tuple(ids[n : n + size]) == words.user), default=0
         )
         end = ids.index(words.end, begin)
         if begin == end:
-            return ()
-        numbers = torch.tensor(self._read([ids[: n + 1] for n in range(begin, end)], words.heard))
+            return (), None
+        told = torch.tensor(
+            self._read([ids[: n + 1] for n in range(begin, end)], [*words.heard, *words.asked])
+        )
+        numbers, votes = told[:, : len(words.heard)], told[:, len(words.heard) :]
         where = dict(zip(words.axes, words.slots, strict=True))
         before = [words.heard[0] - where[name] if name in where else 0 for name in self.axes.names]
-        heard = hear(numbers, lambda read: heard_again(read, before), self.axes.axes, HEARD)
-        return last_words(heard)
+        heard = hear(numbers, lambda read: heard_again(read, before), self.axes.axes, HEARD, taken_away=True)
+        return last_words(heard), self._intents(votes)
+
+    def _intents(self, votes: Tensor) -> Tensor | None:
+        """(I,) logits from the votes in the server's slots; intents it does not know are never wanted."""
+        if not self.words.asked:
+            return None
+        votes = votes * VOTE_SCALE
+        logits = counted(votes, torch.zeros(len(votes), dtype=torch.long), 1)[0]
+        own = torch.full((len(INTENTS),), NEVER_WANTED)
+        for row, name in enumerate(self.words.intents):
+            own[intent_rows()[name]] = logits[row]
+        return own
 
     def _read(self, prompts: list[list[int]], slots: Sequence[int]) -> list[list[float]]:
         """The numbers in some slots at the last token of each prompt."""
@@ -254,7 +295,8 @@ class VllmBackend:
         """Ids of all tokens with a meaning; axes that only one side knows are left out."""
         special = self.tokens(END + IMAGE + TOOL_CALL + FACE)
         names = self.axes.names
-        asked = self._tokenize("".join([*map(axis_slot, names), *HEARD_SLOTS]), True)
+        wanted_slots = [*map(intent_slot, intent_rows()), WEIGHT]
+        asked = self._tokenize("".join([*map(axis_slot, names), *HEARD_SLOTS, *wanted_slots]), True)
         known = dict(zip(asked.get("token_strs") or (), asked["tokens"], strict=True))
         slots = {name: int(known[axis_slot(name)]) for name in names if axis_slot(name) in known}
         if len(special) != 4 or not slots:
@@ -274,4 +316,6 @@ class VllmBackend:
             axes=tuple(order),
             slots=tuple(slots[name] for name in order),
             heard=tuple(int(known[token]) for token in HEARD_SLOTS if token in known),
+            asked=tuple(int(known[token]) for token in wanted_slots if token in known),
+            intents=tuple(name for name in intent_rows() if intent_slot(name) in known),
         )

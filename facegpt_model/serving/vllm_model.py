@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 from vllm.model_executor.models.llava import LlavaForConditionalGeneration
 
-from facegpt_model.serving.slots import HEARD, OFFSET, heard_numbers
+from facegpt_model.serving.slots import HEARD, MOST_TOLD, OFFSET, VOTE_SCALE, heard_numbers
 from facegpt_model.serving.vllm_plugin import vllm_names
 from facegpt_model.vlm.clause_head import ClauseHead
 from facegpt_model.vlm.face_head import FaceHead
+from facegpt_model.vlm.intent_head import IntentHead
 
 
 class FaceGPTForConditionalGeneration(LlavaForConditionalGeneration):
@@ -31,6 +32,10 @@ class FaceGPTForConditionalGeneration(LlavaForConditionalGeneration):
             self.clause_head = ClauseHead(
                 self.hidden_size, self.axes, config.clause_head_width, config.clause_head_exclusive
             ).float()
+            if config.intent_count:
+                self.intent_head = IntentHead(
+                    self.hidden_size, config.intent_head_width, config.intent_count
+                ).float()
             self.language_model.model._set_aux_hidden_state_layers((self.clause_layer,))
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -54,6 +59,10 @@ class FaceGPTForConditionalGeneration(LlavaForConditionalGeneration):
             middle = hidden_states[:, self.hidden_size :].float()
             numbers = heard_numbers(self.clause_head(middle))
             logits[:, end : end + len(HEARD)] = OFFSET + numbers
+            if self.config.intent_count:
+                first = end + len(HEARD)
+                votes = self.intent_head(middle) / VOTE_SCALE
+                logits[:, first : first + votes.shape[1]] = OFFSET + votes.clamp(-MOST_TOLD, MOST_TOLD)
         return logits
 
     def load_weights(self, weights: Iterable[tuple[str, Tensor]]) -> set[str]:

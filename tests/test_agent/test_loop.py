@@ -22,6 +22,7 @@ from agent.events import (
 )
 from agent.loop import MODEL_CALLS, WAITING, Conversation
 from agent.middleware import FAILED_CALLS
+from agent.toolbox import TRAINED
 from facegpt_model.face import FaceEstimate
 from facegpt_model.serving.backend import BackendError, Reply
 from tools.errors import ToolError
@@ -118,7 +119,7 @@ def test_refusals_come_back_to_the_model_as_messages(talk: Script, estimate: Mak
 
 
 def test_an_endless_tool_loop_ends_with_a_sentence(talk: Script, estimate: Make, call: Script) -> None:
-    endless = [Reply("", (call("describe", face=""),)) for _ in range(50)]
+    endless = [Reply("", (call("render", face=""),)) for _ in range(50)]
     with talk(Reply("<FACE>", (), (estimate(1),)), *endless) as conversation:
         list(conversation.turn("a man"))
         events = list(conversation.turn("loop"))
@@ -270,7 +271,7 @@ def test_more_less_and_back_need_no_model(talk: Script, estimate: Make, call: Sc
         list(conversation.turn("back to face-2"))
         assert conversation.workspace.current == "face-2"
         offered = {tool.name for tool in conversation.backend.asked[0][1]}
-        assert offered == {"edit", "render", "describe", "export", "undo", "redo"}  # what it was trained on
+        assert offered == set(TRAINED) - {"reconstruct"}  # there is no photo
 
 
 def test_a_model_that_fails_again_and_again_says_that_it_could_not(
