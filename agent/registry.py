@@ -22,9 +22,13 @@ from tools.describe import DescribeRequest, describe
 from tools.edit import EditRequest, edit
 from tools.errors import ToolError
 from tools.export import ExportRequest, export
+from tools.expression import ExpressRequest, express
 from tools.imagine import ImagineRequest, imagine
+from tools.morph import MorphRequest, morph
 from tools.outcome import Outcome
+from tools.outer import OuterRequest, outer
 from tools.reconstruct import PersonRequest, ReconstructRequest, reconstruct, reconstruct_together
+from tools.relight import RelightRequest, relight
 from tools.remove import DeleteRequest, delete
 from tools.render import RenderRequest, render
 from tools.report import ReportRequest, report_case
@@ -109,6 +113,10 @@ TOOLS: tuple[ToolSpec, ...] = (
     ToolSpec("imagine", ImagineRequest, lambda r, s, _: imagine(r, s.workspace, s.backend), spoken=True),
     ToolSpec("variants", VariantsRequest, _plain(variants), trained=True),
     ToolSpec("breed", BreedRequest, _plain(breed), trained=True),
+    ToolSpec("outer", OuterRequest, _plain(outer)),
+    ToolSpec("morph", MorphRequest, _plain(morph)),
+    ToolSpec("express", ExpressRequest, _plain(express)),
+    ToolSpec("relight", RelightRequest, _plain(relight), looks=True),
     ToolSpec("adjust", AdjustRequest, _plain(adjust), trained=True),
     ToolSpec("go_to", GoToRequest, _plain(go_to), trained=True),
     ToolSpec("history", HistoryRequest, _plain(history), trained=True, looks=True),

@@ -141,6 +141,9 @@ def test_handles_cannot_lead_out_of_the_workspace(
             continue
         fields |= {"changes": [{"slider": "smile", "value": 0.1}]} if spec.name == "edit" else {}
         fields |= {"how": "more"} if spec.name == "adjust" else {}
+        fields |= (
+            {"other": handle} if spec.name == "morph" else {"like": handle} if spec.name == "express" else {}
+        )
         with pytest.raises(ToolError, match="no face called"):
             spec.run(fields, services, lambda doing, share: None)
     for name in ("reconstruct", "breed", "array"):

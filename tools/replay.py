@@ -24,7 +24,11 @@ from tools.case import entries_of, faces_of
 from tools.digests import code_digest, file_digest, slider_digest
 from tools.edit import EditRequest, edited_code
 from tools.errors import ToolError
+from tools.expression import expressed_code
 from tools.face_files import Face, write_face
+from tools.morph import morphed_code
+from tools.outer import MODEL as OUTER
+from tools.outer import outer_code
 from tools.rerun import Rerun
 from tools.studio import Studio, open_studio
 from tools.variants import MODEL as VARIANTS
@@ -71,9 +75,12 @@ RECIPES: dict[str, Callable[[Studio, dict[str, Any], Faces], FaceCode]] = {
     "edit": _edit,
     "variants": variant_code,
     "breed": bred_code,
+    "outer": outer_code,
+    "morph": morphed_code,
+    "express": expressed_code,
 }
 
-MAKERS = {"variants": VARIANTS, "breed": BRED}  # what draws such faces now
+MAKERS = {"variants": VARIANTS, "breed": BRED, "outer": OUTER}  # what draws such faces now
 
 
 def replay_case(folder: Path, out: Path, report: Report, rerun: Rerun | None = None) -> list[Replayed]:
