@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from langchain_core.language_models import BaseChatModel
@@ -21,7 +22,7 @@ from agent.loop import Conversation
 from facegpt_model.serving.backend import Backend, BackendError, Reply
 from tools.case import recorded_files
 from tools.errors import ToolError
-from tools.journal import Entry, Journal
+from tools.journal import Entry, Journal, JournalBroken
 from tools.workspace import FACE_FILE, Workspace
 from tools.writing import ensure_folder, write_text
 
@@ -34,6 +35,7 @@ class Thread:
     """One conversation as a list shows it.
 
     title: the first thing said; begun, changed: UTC, ISO 8601; turns: things said by a person
+    problem: why it cannot be opened, "" if it can
     """
 
     name: str
@@ -45,6 +47,7 @@ class Thread:
     faces: tuple[str, ...]
     current: str | None
     witness: bool
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class Threads:
     def __init__(self, root: Path) -> None:
         """ToolError if the folder cannot be made or written."""
         self.root = ensure_folder(Path(root))
+        self._rows: dict[Path, tuple[tuple[int, int], Thread]] = {}  # as read, and of which journal
 
     def folder(self, name: str) -> Path:
         """Where a thread of that name is or would be; ToolError for a name that is no plain name."""
@@ -72,8 +76,12 @@ class Threads:
         return self.root / name
 
     def list(self) -> list[Thread]:
-        """All threads, the one changed last first; folders without a journal are passed over."""
-        found = [self._read(path) for path in self.root.iterdir() if (path / "journal.jsonl").is_file()]
+        """All threads, the one changed last first; folders without a journal are passed over.
+
+        Journals that did not change since they were read are not read again. One that is damaged is
+        listed with the sentence that says so.
+        """
+        found = [self._row(path) for path in self.root.iterdir() if (path / "journal.jsonl").is_file()]
         return sorted(found, key=lambda thread: thread.changed, reverse=True)
 
     def get(self, name: str) -> Thread:
@@ -141,22 +149,20 @@ class Threads:
             number += 1
         return f"{stem}-{number}"
 
+    def _row(self, folder: Path) -> Thread:
+        try:
+            return self._read(folder)
+        except JournalBroken as error:
+            when = datetime.fromtimestamp((folder / "journal.jsonl").stat().st_mtime, UTC).isoformat()
+            return Thread(folder.name, folder.name, folder, when, when, 0, (), None, False, str(error))
+
     def _read(self, folder: Path) -> Thread:
-        entries = Journal(folder / "journal.jsonl").entries()
-        workspace = Workspace(folder)
-        said = [entry for entry in entries if entry.event in ("said", "recall", "statement")]
-        title = " ".join(str(said[0].data["text"]).split())[:TITLE] if said else ""
-        return Thread(
-            name=folder.name,
-            title=title or folder.name,
-            folder=folder,
-            begun=entries[0].time,
-            changed=entries[-1].time,
-            turns=len(said),
-            faces=workspace.handles,
-            current=workspace.current,
-            witness=workspace.witness,
-        )
+        """The row of a thread, from its journal if that changed since it was read; JournalBroken."""
+        stamp = _stamp(folder)
+        known = self._rows.get(folder)
+        if known is None or known[0] != stamp:
+            known = self._rows[folder] = stamp, _read(folder)
+        return known[1]
 
 
 class _Silent:
@@ -169,6 +175,32 @@ class _Silent:
 
     def imagine(self, text: str) -> Reply:
         raise BackendError("no model was opened for this thread")
+
+
+def _read(folder: Path) -> Thread:
+    entries = Journal(folder / "journal.jsonl").entries()
+    if not entries:
+        raise JournalBroken(f"{folder / 'journal.jsonl'} holds no line")
+    workspace = Workspace(folder)
+    said = [entry for entry in entries if entry.event in ("said", "recall", "statement")]
+    title = " ".join(str(said[0].data["text"]).split())[:TITLE] if said else ""
+    return Thread(
+        name=folder.name,
+        title=title or folder.name,
+        folder=folder,
+        begun=entries[0].time,
+        changed=entries[-1].time,
+        turns=len(said),
+        faces=workspace.handles,
+        current=workspace.current,
+        witness=workspace.witness,
+    )
+
+
+def _stamp(folder: Path) -> tuple[int, int]:
+    """Changes whenever a line is added: when the journal was written, in nanoseconds, and its bytes."""
+    told = (folder / "journal.jsonl").stat()
+    return told.st_mtime_ns, told.st_size
 
 
 def _said(entries: list[Entry]) -> list[Said]:

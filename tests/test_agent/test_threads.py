@@ -13,6 +13,7 @@ from facegpt_model.face import FaceEstimate
 from facegpt_model.serving.backend import Reply
 from tools.case import verify_case
 from tools.errors import ToolError
+from tools.journal import Entry, Journal
 from tools.workspace import Workspace
 
 pytestmark = pytest.mark.usefixtures("numbers_only")
@@ -33,6 +34,36 @@ def told(threads: Threads, scripted: Script, estimate: Make) -> Threads:
         for text in ("a man", "a woman", "a child"):
             list(chat.turn(text))
     return threads
+
+
+def test_a_list_reads_only_journals_that_changed(
+    told: Threads, scripted: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told.create("second")
+    told.list()
+    read: list[str] = []
+    entries = Journal.entries
+
+    def counted(journal: Journal) -> list[Entry]:
+        read.append(journal.path.parent.name)
+        return entries(journal)
+
+    monkeypatch.setattr(Journal, "entries", counted)
+    told.list()
+    assert read == []
+    with told.open("second", scripted([Reply("Hello.")])) as chat:
+        list(chat.turn("hello"))
+    read.clear()
+    assert [thread.title for thread in told.list()] == ["hello", "a man"] and set(read) == {"second"}
+
+
+def test_a_damaged_thread_is_listed_with_what_is_wrong(told: Threads) -> None:
+    journal = told.create("second").folder / "journal.jsonl"
+    journal.write_text(journal.read_text().replace("opened", "closed"))
+    (broken,) = [thread for thread in told.list() if thread.name == "second"]
+    assert "was changed after it was written" in broken.problem and len(told.list()) == 2
+    with pytest.raises(ToolError, match="was changed"):
+        told.get("second")
 
 
 def test_threads_are_listed_and_go_on(told: Threads, scripted: Script, estimate: Make) -> None:
