@@ -22,6 +22,7 @@ from facegpt_model.rendering.visibility import rasterise
 Array = NDArray[np.float32]
 UNDER_BEARD = 0.62  # share of the skin that the roots of a dense beard darken
 MOST_COVER = 0.995  # paint thicker than this hides the skin for good
+_MASKS: WeakKeyDictionary[TexturedModel, dict[tuple[int, str], Array]] = WeakKeyDictionary()
 _PLACES: WeakKeyDictionary[TexturedModel, dict[int, tuple[Array, NDArray[np.bool_]]]] = WeakKeyDictionary()
 
 
@@ -46,7 +47,7 @@ def _recede(model: TexturedModel, code: FaceCode, worn: Appearance, colour: Arra
     with torch.no_grad():
         cover = float(model.region_cover(code)[0, index])
         hair = model.region_colours(code)[0, index].float().numpy()
-        shown = cover * model.masks(size)[index].float().numpy()
+    shown = cover * _mask(model, size, "scalp")
     rows, columns = np.nonzero(used & (shown > 0.01))
     share = shown[rows, columns, None]
     keep = styles.kept(worn.hair, place[rows, columns])[:, None]
@@ -59,13 +60,23 @@ def _shade(model: TexturedModel, code: FaceCode, worn: FacialHair, colour: Array
     size = len(colour)
     names = list(model.region_names)
     place, used = _places(model, size)
+    mask = _mask(model, size, "beard")
     with torch.no_grad():
-        mask = model.masks(size)[names.index("beard")].float().numpy()
         hair = model.region_colours(code)[0, names.index("scalp")].float().numpy()
     rows, columns = np.nonzero(used & (mask > 0.02))
     dense = facial_hair.density(worn, place[rows, columns]) * mask[rows, columns]
     share = (UNDER_BEARD * dense)[:, None]
     colour[rows, columns] += share * (hair - colour[rows, columns])
+
+
+def _mask(model: TexturedModel, size: int, region: str) -> Array:
+    """(size, size) share of each texel that belongs to a region; the same for all faces, so kept."""
+    known = _MASKS.setdefault(model, {})
+    if (size, region) not in known:
+        with torch.no_grad():
+            index = list(model.region_names).index(region)
+            known[size, region] = model.masks(size)[index].float().numpy().copy()
+    return known[size, region]
 
 
 def _places(model: TexturedModel, size: int) -> tuple[Array, NDArray[np.bool_]]:
