@@ -20,6 +20,7 @@ def ui(
     checkpoint: Annotated[Path | None, typer.Option(help="folder of another FaceGPT checkpoint")] = None,
 ) -> None:
     """Talk with FaceGPT in a browser. With FACEGPT_UI_SECRET set, pages ask for that word first."""
+    from ui.web.addresses import guarded
     from ui.web.desk import CHECKPOINT_VARIABLE, ROOT_VARIABLE, the_desk
 
     os.environ[ROOT_VARIABLE] = str(root)
@@ -34,6 +35,8 @@ def ui(
 
     typer.echo(f"FaceGPT is at http://{'localhost' if host == '0.0.0.0' else host}:{port} (Ctrl-C ends it)")
     typer.echo(f"conversations are kept in {root}")
+    if host not in ("127.0.0.1", "localhost", "::1") and not guarded():
+        typer.echo("everybody who reaches this machine can see and change them: set FACEGPT_UI_SECRET")
     uvicorn.run(application(), host=host, port=port, log_level="warning", access_log=False)
     desk.close()
 

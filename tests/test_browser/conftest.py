@@ -11,7 +11,9 @@ import functools
 import io
 import os
 import shutil
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -25,6 +27,7 @@ from PIL import Image
 from facegpt_model.gltf import glb_bytes
 from facegpt_model.mesh import Mesh, NamedMesh, mesh_of
 from facegpt_model.morphable.base import load
+from tests.test_browser.pages import WAIT, Listener, calm
 from ui.viewer import bundle
 
 SIZE = 400
@@ -137,3 +140,78 @@ def visor() -> NamedMesh:
     bar = np.array([[-60, 20, 70], [60, 20, 70], [60, 45, 70], [-60, 45, 70]], np.float32)
     normals = np.tile(np.array([[0, 0, 1]], np.float32), (4, 1))
     return NamedMesh("visor", bar, normals, np.array([[0, 1, 2], [0, 2, 3]]), (0.0, 0.05, 0.9, 1.0))
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The server, in this process on a free port."""
+    uvicorn = pytest.importorskip("uvicorn", reason="streamlit is missing")
+    from agent import registry
+    from ui.web import desk as desks
+    from ui.web.server import application
+
+    before = os.environ.get(desks.ROOT_VARIABLE)
+    os.environ[desks.ROOT_VARIABLE] = str(tmp_path_factory.mktemp("threads"))
+    opener, desks._open_model = desks._open_model, Listener
+    fitted = registry.reconstruct
+    registry.reconstruct = functools.partial(fitted, quality="fast")
+    desks.the_desk.cache_clear()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(application(), host="127.0.0.1", port=port, access_log=False))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.1)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join(30)
+    desks.the_desk().close()
+    desks._open_model, registry.reconstruct = opener, fitted
+    desks.the_desk.cache_clear()
+    os.environ.pop(desks.ROOT_VARIABLE) if before is None else os.environ.update(
+        {desks.ROOT_VARIABLE: before}
+    )
+
+
+@pytest.fixture
+def visit(browser: Any, address: str) -> Iterator[Callable[..., Any]]:
+    """visit(path, **context options): a page that may ask nothing of any other host."""
+    contexts, asked, errors = [], [], []
+
+    def opened(path: str = "/", **options: Any) -> Any:
+        options.setdefault("viewport", {"width": 1360, "height": 900})
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(WAIT)
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(f"{address}{path}")
+        calm(page)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    own = (address, address.replace("http", "ws"), f"blob:{address}", "data:")
+    assert not [url for url in asked if not url.startswith(own)]
+    assert not errors
+
+
+@pytest.fixture
+def gallery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gallery of six people, shown as grey squares."""
+    from tools.store.gallery import fill
+    from tools.store.opening import open_store
+    from tools.studio import open_studio
+
+    studio, folder = open_studio(), tmp_path / "store"
+    with open_store(folder, studio) as store:
+        fill(store, studio, 6, 1, lambda doing, share: None)
+    for place in ("ui.web.gallery.usual_store", "agent.registry.usual_store"):
+        monkeypatch.setattr(place, lambda studio, report: open_store(folder, studio))
+    monkeypatch.setattr(
+        "tools.retrieve.thumbnail", lambda *_: Image.effect_noise((64, 64), 50).convert("RGBA")
+    )

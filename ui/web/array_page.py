@@ -1,6 +1,8 @@
 """Faces to choose from: recognising is easier than recalling, so a person picks, breeds and goes on.
 
-All faces of an array fit what was said; which were shown, chosen, bred and rated stands in the journal.
+First the inner face (hair and outline blurred), then hair and outline round the one chosen, then the
+face as a whole. All faces of an array fit what was said; which were shown, chosen, bred, morphed and
+rated stands in the journal.
 """
 
 from __future__ import annotations
@@ -10,15 +12,16 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from tools.outcome import Outcome
 from tools.workspace import Workspace
-from ui.web import visit, working
+from ui.web import visit, whole_face, working
 from ui.web.desk import Told, the_desk
 from ui.web.incidents import shown
+from ui.web.kept import keep, kept
 
 SIZES = (9, 18)
 COLUMNS = 3
 BLUR = 14  # pixels, of pictures of 512
-HOLISTIC = ("age", "weight", "masculinity")
-ORIGINS = ("variants", "breed")
+INNER, OUTER = "Eyes, nose, mouth", "Hair and outline"
+TICKED, STAGE = "ticked", "stage"  # what the page keeps with the conversation
 
 
 def show() -> None:
@@ -36,23 +39,45 @@ def show() -> None:
 def _page(name: str, case: Workspace) -> None:
     working.follow(name)
     handles = last_array(case)
+    before = (kept(case.folder, STAGE) or [INNER])[0]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        count = st.segmented_control("Faces", SIZES, default=SIZES[0], key="array-count") or SIZES[0]
-        inner = st.toggle(
-            "Inner face only",
-            key="array-inner",
-            help="Blurs hair and outline: first choose by eyes, nose and mouth, then by the outer face",
+        stage = st.segmented_control(
+            "Step",
+            (INNER, OUTER),
+            default=before if before in (INNER, OUTER) else INNER,
+            required=True,
+            key=f"array-stage-{name}-{before}",
+            help="First choose by the inner face alone, the rest blurred; then hair and outline round it",
         )
+        count = st.segmented_control("Faces", SIZES, default=SIZES[0], required=True, key="array-count")
         if st.button(
-            f"Show {count} faces that fit", type="primary", key="array-show", icon=":material/grid_view:"
+            f"Show {count} faces that fit" if stage == INNER else f"Show {count} with other hair",
+            type="primary",
+            key="array-show",
+            disabled=the_desk().busy(name),
+            icon=":material/grid_view:",
         ):
-            ask_for(name, case, int(count))
+            keep(case.folder, STAGE, [str(stage)])
+            if stage == INNER:
+                ask_for(name, case, int(count))
+            else:
+                ask_for_outer(name, case, int(count))
             st.rerun()
+        blurred = st.toggle(
+            "Blur the rest",
+            value=stage == INNER,
+            key=f"array-blur-{stage}",
+            help="Hair and outline out of focus, so that eyes, nose and mouth decide",
+        )
+    keep(case.folder, STAGE, [str(stage)])
     if not handles:
-        st.caption(f"They will fit what was said of {case.current}; everything else differs.")
-        return
-    chosen = _grid(case, handles, inner)
-    _choices(name, case, chosen)
+        st.caption(
+            f"They will fit what was said of {case.current}; everything else differs. No face is likelier "
+            "than another to be the person meant."
+        )
+    else:
+        _choices(name, case, _grid(name, case, handles, blurred))
+    whole_face.morph(name, case)
 
 
 def last_array(case: Workspace) -> tuple[str, ...]:
@@ -69,25 +94,38 @@ def ask_for(name: str, case: Workspace, count: int) -> None:
     the_desk().act(name, "variants", fields, f"Show {count} faces that fit", told=_noting(case))
 
 
+def ask_for_outer(name: str, case: Workspace, count: int) -> None:
+    """Draw other hair and outlines round the inner face of the one ticked, or the current one."""
+    ticked = [handle for handle in kept(case.folder, TICKED) if handle in case.handles]
+    face = ticked[0] if len(ticked) == 1 else str(case.current)
+    fields = {"face": face, "count": count, "seed": len(case.handles)}
+    the_desk().act(name, "outer", fields, f"Show {face} with other hair and outline", told=_noting(case))
+
+
 def _noting(case: Workspace) -> Told:
     def told(outcome: Outcome) -> str:
         case.journal.append("array shown", {"faces": list(outcome.faces)})
+        keep(case.folder, TICKED, [])
         return f"{len(outcome.faces)} faces to choose from."
 
     return told
 
 
-def _grid(case: Workspace, handles: tuple[str, ...], inner: bool) -> list[str]:
+def _grid(name: str, case: Workspace, handles: tuple[str, ...], blurred: bool) -> list[str]:
+    before = kept(case.folder, TICKED)
     chosen = []
     for start in range(0, len(handles), COLUMNS):
         for column, handle in zip(st.columns(COLUMNS), handles[start : start + COLUMNS], strict=False):
             with column:
                 picture = Image.open(case.folder / f"{handle}.png")
                 st.image(
-                    outer_blurred(picture) if inner else picture, width="stretch", alt=f"picture of {handle}"
+                    outer_blurred(picture) if blurred else picture,
+                    width="stretch",
+                    alt=f"picture of {handle}",
                 )
-                if st.checkbox(handle, key=f"pick-{handle}"):
+                if st.checkbox(handle, value=handle in before, key=f"pick-{name}-{handle}"):
                     chosen.append(handle)
+    keep(case.folder, TICKED, chosen)
     return chosen
 
 
@@ -102,9 +140,7 @@ def outer_blurred(picture: Image.Image) -> Image.Image:
 
 
 def _choices(name: str, case: Workspace, chosen: list[str]) -> None:
-    st.divider()
-    told = ", ".join(chosen) or "Tick the faces that come near."
-    st.markdown(f"**Chosen:** {told}")
+    st.markdown(f"**Chosen:** {', '.join(chosen) or 'tick the faces that come near.'}")
     busy = the_desk().busy(name)
     with st.container(horizontal=True):
         if st.button(
@@ -125,29 +161,10 @@ def _choices(name: str, case: Workspace, chosen: list[str]) -> None:
             disabled=busy or len(chosen) != 1,
             icon=":material/check:",
         ):
-            the_desk().act(name, "go_to", {"face": chosen[0]}, f"Go on from {chosen[0]}")
+            the_desk().at_once(name, "go_to", {"face": chosen[0]}, f"Go on from {chosen[0]}")
             st.rerun()
     if len(chosen) == 1:
-        _judge(name, case, chosen[0])
-
-
-def _judge(name: str, case: Workspace, handle: str) -> None:
-    """Whole-face scales and the likeness a person sees."""
-    with st.expander(f"The whole face of {handle}", icon=":material/tune:"):
-        with st.form(f"scales-{handle}", border=False):
-            moved = {
-                slider: st.slider(slider.capitalize(), -0.5, 0.5, 0.0, 0.05, key=f"scale-{slider}-{handle}")
-                for slider in HOLISTIC
-            }
-            if st.form_submit_button("Change it") and any(moved.values()):
-                changes = [{"slider": s, "value": v} for s, v in moved.items() if v]
-                the_desk().act(
-                    name, "edit", {"face": handle, "changes": changes}, f"Change {handle} as a whole"
-                )
-                st.rerun()
-        rating = st.slider(
-            "How like the person is it? (0 not at all, 10 very)", 0, 10, 5, key=f"rate-{handle}"
-        )
-        if st.button("Record this likeness", key=f"rated-{handle}"):
-            case.journal.append("likeness", {"face": handle, "rating": rating, "of": 10})
-            st.toast(f"Recorded: {handle} {rating} of 10")
+        whole_face.scales(name, case, chosen[0])
+        whole_face.likeness(case, chosen[0])
+    else:
+        st.caption("Scales for the whole face and a likeness rating appear when one face is ticked.")

@@ -167,7 +167,7 @@ def _notes(chat: Conversation) -> tuple[dict[str, float], dict[str, bool]]:
 def _cards(name: str, chat: Conversation, handles: list[str]) -> None:
     chosen = message_view.cards(chat.workspace, handles)
     if chosen is not None:
-        the_desk().act(name, "go_to", {"face": chosen}, f"Go on from {chosen}").wait(30)
+        the_desk().at_once(name, "go_to", {"face": chosen}, f"Go on from {chosen}").wait(face_panel.STEP_WAIT)
         st.rerun()
 
 
@@ -203,7 +203,7 @@ def _after(
                 help="Answer again, in a copy of this conversation",
             )
         ):
-            visit.go_to(the_desk().again(name, max(numbers.values())).name)
+            visit.go_to_own(the_desk().again(name, max(numbers.values())))
             st.rerun()
 
 
@@ -212,7 +212,7 @@ def _edit(name: str, number: int, text: str) -> None:
         new = st.text_area("Say it differently", value=text, key=f"edit-{name}-{number}")
         st.caption("The conversation goes on from here in a copy; this one is kept.")
         if st.button("Say this instead", key=f"say-{name}-{number}", disabled=not new.strip()):
-            visit.go_to(the_desk().again(name, number, new).name)
+            visit.go_to_own(the_desk().again(name, number, new))
             st.rerun()
 
 
@@ -245,9 +245,9 @@ def _running(name: str) -> None:
     if turn is None or turn.done:
         return
     chat = the_desk().chat(name)
-    if turn.said:
+    if turn.said or turn.photo:
         with st.chat_message("user", avatar=PERSON):
-            st.markdown(message_view.words(turn.said))
+            st.markdown(message_view.words(turn.said or f"Here is a photo: {turn.photo}"))
     with st.chat_message("assistant", avatar=MACHINE):
         if st.button("Stop", icon=":material/stop_circle:", key="stop"):
             turn.stop()

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from pathlib import Path
 
 import streamlit as st
 from langchain_core.messages import ToolMessage
 
-from tools.retrieve import DISCLAIMER
 from tools.workspace import Workspace
-from ui.web import message_view, visit, working
+from ui.web import gallery, message_view, visit, working
 from ui.web.desk import the_desk
 from ui.web.incidents import shown
 
-PARTS = ("eyes", "brows", "nose", "mouth", "jaw", "skin")
+APART = re.compile(r"apart by ([\d.]+) mm over the whole face \((.*) mm\); code distance ([\d.]+)")
 
 
 def show() -> None:
@@ -22,61 +22,76 @@ def show() -> None:
     with shown():
         name = visit.current()
         case = the_desk().chat(name).workspace if name else None
-        if case is None or not case.handles:
-            st.info("First make a face in the chat; then compare it with others or look for similar shapes.")
-            return
-        if case.witness:
+        if case is not None and case.witness:
             st.warning(
                 "Words about faces are not shown in a witness's case, so that they cannot suggest anything."
             )
             return
-        working.follow(name)
+        if case is not None:
+            working.follow(name)
         st.session_state.cards = 0
-        two, gallery = st.tabs(["Two faces", "Gallery"])
+        two, similar = st.tabs(["Two faces", "Gallery"])
         with two:
             _two(name, case)
-        with gallery:
-            _gallery(name, case)
+        with similar:
+            gallery.show(name, case)
 
 
-def _two(name: str, case: Workspace) -> None:
-    handles = list(case.handles)
-    if len(handles) < 2:
-        st.caption("This conversation has one face; make another one to compare.")
+def _two(name: str, case: Workspace | None) -> None:
+    handles = list(case.handles) if case is not None else []
+    if case is None or len(handles) < 2:
+        have = "This conversation has one face" if handles else "There is no face yet"
+        st.info(f"{have}; make two in the chat, by words, photos or sliders, to see where they differ.")
         return
     left, right = st.columns(2)
     first = left.selectbox("First", handles, index=len(handles) - 2, key="first")
     second = right.selectbox("Second", handles, index=len(handles) - 1, key="second")
-    for column, handle in ((left, first), (right, second)):
-        column.image(str(case.folder / f"{handle}.png"), width=260, alt=f"picture of {handle}")
     if st.button(
-        "Compare", type="primary", key="compare", disabled=first == second, icon=":material/compare:"
+        "Compare",
+        type="primary",
+        key="compare",
+        disabled=first == second or the_desk().busy(name),
+        icon=":material/compare:",
     ):
         fields = {"face": first, "other": second}
         the_desk().act(name, "compare", fields, f"Compare {first} with {second}")
         st.rerun()
-    _last(case, name, "compare")
+    difference = case.folder / f"{first}-{second}-difference.png"
+    told = last_told(name, "compare", difference.name)
+    if told and difference.is_file():
+        _difference(difference, str(first), str(second), told)
+        return
+    for column, handle in ((left, first), (right, second)):
+        column.image(str(case.folder / f"{handle}.png"), width="stretch", alt=f"picture of {handle}")
 
 
-def _gallery(name: str, case: Workspace) -> None:
-    st.caption(f"Hits are of {DISCLAIMER}. The gallery holds no names.")
-    handle = st.selectbox("Face", list(reversed(case.handles)), key="asked")
-    parts = st.multiselect(
-        "Only these parts have to be alike", PARTS, placeholder="The whole face", key="parts"
+def _difference(picture: Path, first: str, second: str, told: str) -> None:
+    st.image(
+        str(picture), width="stretch", alt=f"{first}, a heat map of where {second} differs from it, {second}"
     )
-    count = st.slider("How many", 1, 12, 6, key="hits")
-    if st.button("Search the gallery", type="primary", key="search", icon=":material/search:"):
-        fields: dict[str, Any] = {"face": handle, "parts": parts, "count": count}
-        the_desk().act(name, "retrieve", fields, f"Look for faces like {handle}")
-        st.rerun()
-    _last(case, name, "retrieve")
+    found = regions(told)
+    if found:
+        st.markdown("**Apart, in millimetres by region** (root mean square, heads laid over each other)")
+        with st.container(horizontal=True):
+            for region, millimetres in found.items():
+                st.metric(f"{region.capitalize()}, mm", f"{millimetres:.1f}", border=True, width=140)
+    st.markdown(message_view.words(told))
 
 
-def _last(case: Workspace, name: str, tool: str) -> None:
-    """The newest result of a tool in this conversation."""
+def regions(told: str) -> dict[str, float]:
+    """Region -> mm out of what `compare` answered, the whole face first; {} if it tells none."""
+    match = APART.search(told)
+    if match is None:
+        return {}
+    parts = (one.rpartition(" ") for one in match[2].split(", "))
+    return {"whole face": float(match[1])} | {region: float(value) for region, _, value in parts}
+
+
+def last_told(name: str, tool: str, file: str = "") -> str:
+    """The newest answer of a tool in this conversation, of those that wrote `file` if one is named."""
     for message in reversed(the_desk().chat(name).messages):
-        if isinstance(message, ToolMessage) and message.name == tool:
-            for part in str(message.text).split("; "):
-                st.markdown(message_view.words(part))
-            message_view.files(case.folder, (message.artifact or {}).get("files", ()))
-            return
+        if isinstance(message, ToolMessage) and message.name == tool and message.status != "error":
+            files = (message.artifact or {}).get("files", ())
+            if not file or file in files:
+                return str(message.text)
+    return ""

@@ -100,22 +100,42 @@ class Desk:
 
     def act(self, name: str, tool: str, fields: dict[str, Any], asked: str, told: Told | None = None) -> Turn:
         """Call a tool of the registry from a page; it is written into the conversation."""
-        spec = tool_named(tool)
-        return self.do(
-            name,
-            tool,
-            fields,
-            lambda case, report: spec.run(fields, Services(case, self._later()), report),
-            asked,
-            told,
-        )
+        return self.do(name, tool, fields, self._work(tool, fields), asked, told)
+
+    def at_once(self, name: str, tool: str, fields: dict[str, Any], asked: str) -> Turn:
+        """The same for a tool that computes no face, such as undo: the page need not wait for the worker.
+
+        Behind a turn of the same thread it waits for that one's end, as everything does.
+        """
+        turn = self._turn(self.chat(name), tool, fields, self._work(tool, fields), asked, None)
+        return self._begin(name, turn, here=True)
+
+    def pulse(self, name: str) -> str:
+        """A word that changes when something happened in a thread, so that other tabs can follow."""
+        turn = self._turns.get(name)
+        under_way = f"{id(turn)}-{turn.done}" if turn else ""
+        journal = self.threads.folder(name) / "journal.jsonl"
+        return f"{under_way}-{journal.stat().st_size if journal.is_file() else 'gone'}"
 
     def do(
         self, name: str, tool: str, fields: dict[str, Any], work: Work, asked: str, told: Told | None = None
     ) -> Turn:
         """Do some work of a page in a thread, step by step as a tool; it is written into the conversation."""
-        chat = self.chat(name)
+        return self._begin(name, self._turn(self.chat(name), tool, fields, work, asked, told))
 
+    def _work(self, tool: str, fields: dict[str, Any]) -> Work:
+        spec = tool_named(tool)
+        return lambda case, report: spec.run(fields, Services(case, self._later()), report)
+
+    def _turn(
+        self,
+        chat: Conversation,
+        tool: str,
+        fields: dict[str, Any],
+        work: Work,
+        asked: str,
+        told: Told | None,
+    ) -> Turn:
         def run() -> Iterator[Event]:
             yield ToolStarted("page", tool, fields)
             outcome = work(chat.workspace, progress)
@@ -132,7 +152,7 @@ class Desk:
         def progress(doing: str, share: float) -> None:
             turn.tell(ToolProgress(tool, doing, share))
 
-        return self._begin(name, turn)
+        return turn
 
     def opening(self, name: str) -> str:
         """Begin or go on with a witness's interview; returns what is shown first."""
@@ -154,13 +174,17 @@ class Desk:
         for name in list(self._chats):
             self.forget(name)
 
-    def _begin(self, name: str, turn: Turn) -> Turn:
+    def _begin(self, name: str, turn: Turn, here: bool = False) -> Turn:
         with self._lock:
             running = self._turns.get(name)
+            idle = running is None or running.done
             if running is not None and not running.done:
                 running.stop()
             self._turns[name] = turn
-        self._worker.submit(turn.run)
+        if here and idle:
+            turn.run()
+        else:
+            self._worker.submit(turn.run)
         return turn
 
     def _later(self) -> Backend:

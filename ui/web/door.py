@@ -11,15 +11,16 @@ import time
 
 import streamlit as st
 
-from ui.web.addresses import secret
+from ui.web.addresses import has_provider, secret
+from ui.web.owners import logged_in
 
 PAUSE = 1.0  # seconds after a wrong word
 
 
 def passed() -> bool:
     """Whether this visitor may see the pages; else the page shows how to get in."""
-    if _has_provider():
-        if st.user.is_logged_in:
+    if has_provider():
+        if logged_in():
             return True
         st.subheader("FaceGPT")
         if st.button("Log in", type="primary", icon=":material/login:"):
@@ -39,8 +40,10 @@ def passed() -> bool:
     return False
 
 
-def _has_provider() -> bool:
-    try:
-        return "auth" in st.secrets
-    except FileNotFoundError:
-        return False
+def way_out() -> None:
+    """Who is logged in and a button to leave, beside every page; nothing without a provider."""
+    if has_provider() and logged_in():
+        with st.sidebar:
+            st.caption(f"Logged in as {st.user.get('email') or st.user.get('name') or st.user.get('sub')}")
+            if st.button("Log out", key="log-out", icon=":material/logout:", width="stretch"):
+                st.logout()

@@ -5,18 +5,18 @@
  *   groups: [{part, sliders: [{name, low, high, minimum, maximum, value}]}], locked: [name],
  *   worn: [name], label}. Slider values are absolute; a morph target of the same name is moved by the
  * difference while dragging, so nothing is asked of the server. Triggers: "moved" {slider, from, to}
- * on release; state: "locked" [name]; "error" a sentence. The word "value" of a slider that has no
+ * on release; "toggled" {locked: [name]}. The word "value" of a slider that has no
  * target (a colour, hair) is shown after release.
  */
 const mounted = new WeakMap();
 
-export default function component({ data, parentElement, setStateValue, setTriggerValue }) {
+export default function component({ data, parentElement, setTriggerValue }) {
   let panel = mounted.get(parentElement);
   if (panel === undefined) {
     panel = new Panel(parentElement.querySelector("[data-panel]"));
     mounted.set(parentElement, panel);
   }
-  panel.tell = { state: setStateValue, trigger: setTriggerValue };
+  panel.tell = { trigger: setTriggerValue };
   panel.show(data);
   return () => {
     panel.dispose();
@@ -63,6 +63,7 @@ class Panel {
     if (data.key === this.key) return;
     this.key = data.key;
     const mine = data.key;
+    const begun = performance.now();
     this.find("busy").hidden = false;
     try {
       if (this.view === null) {
@@ -74,6 +75,7 @@ class Panel {
       this.view.resetWeights();
       this.view.update({ label: data.label });
       this.expressions = this.view.targets().filter(({ name }) => !this.rows.has(name));
+      this.root.dataset.milliseconds = Math.round(performance.now() - begun);
       this.root.dataset.shown = data.key;
       this.find("error").textContent = "";
     } catch (error) {
@@ -88,6 +90,7 @@ class Panel {
     if (wanted !== this.drawn) {
       this.drawn = wanted;
       this.rows.clear();
+      this.find("search").hidden = data.groups.length === 0;
       this.find("groups").replaceChildren(...data.groups.map((group) => this.group(group)));
       this.filter();
     }
@@ -151,7 +154,7 @@ class Panel {
       : [...this.data.locked, name];
     this.data = { ...this.data, locked };
     this.lock(this.rows.get(name), locked.includes(name));
-    this.tell.state("locked", locked);
+    this.tell.trigger("toggled", { locked });
   }
 
   drag(row) {
@@ -192,7 +195,7 @@ class Panel {
       if (wanted) box.open = inside > 0;
       found += inside;
     }
-    this.find("none").hidden = found > 0;
+    this.find("none").hidden = found > 0 || this.rows.size === 0;
   }
 
   dispose() {

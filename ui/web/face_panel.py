@@ -22,6 +22,7 @@ from tools.workspace import Workspace
 from ui.web import addresses
 from ui.web.desk import the_desk
 from ui.web.incidents import sentence, shown
+from ui.web.kept import keep, kept
 from ui.web.turns import Turn
 
 PARTS = (
@@ -30,6 +31,9 @@ PARTS = (
 )  # fmt: skip
 WORN = ("hair", "beard", "moustache", "glasses", "lenses")  # what "Hair off" hides
 SLIGHT, STRONG = 0.35, 0.75  # sizes of a move between "a little" and "much"
+MOST_LOCKED = 40
+LOCKED = "locked"  # what the panel keeps with the conversation
+STEP_WAIT = 5.0  # seconds a page waits for undo or redo
 SURPRISE = 7919  # step between the seeds of surprises
 
 
@@ -49,7 +53,7 @@ def show(name: str) -> None:
         _steps(name, case)
         return
     _steps(name, case)
-    locked = st.session_state.setdefault(f"locked-{name}", [])
+    locked = kept(case.folder, LOCKED)
     panel(name, case, handle, locked)
     busy = the_desk().busy(name)
     if st.button(
@@ -66,30 +70,45 @@ def show(name: str) -> None:
 
 def panel(name: str, case: Workspace, handle: str, locked: list[str]) -> None:
     """The component; a slider that was let go of makes an edit."""
-    face = case.face(handle)
-    said = component()(
-        key=f"panel-{name}",
+    values = open_studio().axes.read(case.face(handle).estimate.code)
+    said = mounted(name, handle, f"panel-{name}", groups(values), locked)
+    if said.toggled:
+        wanted = [str(one) for one in said.toggled["locked"]]
+        keep(case.folder, LOCKED, wanted[:MOST_LOCKED])
+        if len(wanted) > MOST_LOCKED:
+            st.toast(f"At most {MOST_LOCKED} sliders can be locked.")
+        st.rerun()
+    moved = said.moved
+    if moved and moved.get("face") != handle:
+        st.toast(f"{moved['slider']} was not moved: the face had become {handle} meanwhile.")
+    elif moved:
+        move(name, str(moved["slider"]), float(moved["from"]), float(moved["to"]))
+        st.rerun()
+
+
+def view(name: str, handle: str, key: str) -> None:
+    """One face to turn and light, without sliders."""
+    mounted(name, handle, key, [], [])
+
+
+def mounted(name: str, handle: str, key: str, sliders: list[dict[str, Any]], locked: list[str]) -> Any:
+    """The component with one face, and what it told since the last run."""
+    return component()(
+        key=key,
         data={
             "viewer": addresses.VIEWER,
             "glb": addresses.mesh(name, handle),
             "key": f"{name}/{handle}",
             "face": handle,
             "label": f"3D view of {handle}",
-            "groups": groups(open_studio().axes.read(face.estimate.code)),
+            "groups": sliders,
             "locked": locked,
             "worn": list(WORN),
         },
-        default={"locked": locked},
         on_moved_change=lambda: None,
-        on_locked_change=lambda: None,
+        on_toggled_change=lambda: None,
         height="content",
     )
-    if said.locked is not None and list(said.locked) != locked:
-        locked[:] = [str(one) for one in said.locked]
-    moved = said.moved
-    if moved and moved.get("face") == handle:
-        move(name, str(moved["slider"]), float(moved["from"]), float(moved["to"]))
-        st.rerun()
 
 
 def move(name: str, slider: str, before: float, after: float) -> Turn:
@@ -126,7 +145,7 @@ def meaning(slider: str, value: float, outcome: Outcome) -> str:
 def surprise(name: str, case: Workspace, handle: str, locked: list[str]) -> Turn:
     """Another face that fits what was said, which becomes the current one."""
     seed = (SURPRISE * (1 + len(case.handles))) % 2**31
-    fields: dict[str, Any] = {"face": handle, "count": 1, "keep": locked[:40], "seed": seed}
+    fields: dict[str, Any] = {"face": handle, "count": 1, "keep": locked, "seed": seed}
     if not case.face(handle).speculative:
         fields["spread"] = 0.5
 
@@ -183,8 +202,8 @@ def _steps(name: str, case: Workspace) -> None:
                 disabled=busy,
                 help={"undo": "The face before the last change", "redo": "Take the undo back"}[tool],
             ):
-                turn = the_desk().act(name, tool, {}, tool.capitalize())
-                turn.wait()
+                turn = the_desk().at_once(name, tool, {}, tool.capitalize())
+                turn.wait(STEP_WAIT)
                 if turn.error is not None:
                     st.toast(sentence(turn.error))
                 st.rerun()

@@ -12,6 +12,7 @@ from tools.report import write_report
 from ui.web import visit
 from ui.web.desk import the_desk
 from ui.web.incidents import shown
+from ui.web.owners import mine
 from ui.web.take_home import parcel
 
 SHOWN = 30  # threads at most, the newest
@@ -33,12 +34,12 @@ def show() -> None:
         ):
             thread = the_desk().threads.create()
             the_desk().opening(thread.name)
-            visit.go_to(thread.name)
+            visit.go_to_own(thread)
         now = visit.current()
         wanted = st.text_input(
             "Search", placeholder="Search conversations", label_visibility="collapsed", key="find"
         )
-        every = the_desk().threads.list()
+        every = [thread for thread in the_desk().threads.list() if mine(thread.folder)]
         threads = [thread for thread in every if _fits(thread, wanted)]
         if not threads:
             st.caption("Nothing found." if wanted else "Your conversations will be listed here.")
@@ -65,6 +66,16 @@ def _fits(thread: Thread, wanted: str) -> bool:
 def _entry(thread: Thread, here: bool) -> None:
     title = thread.title if len(thread.title) <= LETTERS else f"{thread.title[:LETTERS].rstrip()}…"
     faces = f"{len(thread.faces)} face{'' if len(thread.faces) == 1 else 's'}"
+    if thread.problem:
+        st.button(
+            title,
+            key=f"open-{thread.name}",
+            icon=":material/error:",
+            width="stretch",
+            disabled=True,
+            help=thread.problem,
+        )
+        return
     if st.button(
         title,
         key=f"open-{thread.name}",

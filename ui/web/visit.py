@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
+from agent.threads import Thread
 from tools.errors import ToolError
 from ui.web.desk import the_desk
+from ui.web.owners import mine, own
 
 PARAMETER = "thread"
+WATCHED = 2.0  # seconds between two looks
 
 
 def current() -> str:
@@ -15,7 +18,8 @@ def current() -> str:
     name = str(st.query_params.get(PARAMETER) or st.session_state.get(PARAMETER, ""))
     if name:
         try:
-            the_desk().threads.get(name)
+            if not mine(the_desk().threads.get(name).folder):
+                raise ToolError("this conversation is another one's")
         except ToolError:
             st.toast(f"There is no conversation called {name!r} any more.")
             name = ""
@@ -32,10 +36,24 @@ def go_to(name: str) -> None:
         del st.query_params[PARAMETER]
 
 
+def go_to_own(thread: Thread) -> None:
+    """Show a thread that was made just now, which is whose page made it."""
+    own(thread.folder)
+    go_to(thread.name)
+
+
 def or_new() -> str:
     """Name of the thread, which is made if there is none yet."""
     name = str(st.session_state.get(PARAMETER, ""))
     if not name:
-        name = the_desk().threads.create().name
-        go_to(name)
+        thread = the_desk().threads.create()
+        go_to_own(thread)
+        name = thread.name
     return name
+
+
+@st.fragment(run_every=WATCHED)
+def watch(name: str, seen: str) -> None:
+    """Run the page again when something happened in its thread elsewhere, such as in a second tab."""
+    if name and the_desk().pulse(name) != seen:
+        st.rerun()
