@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from facegpt_model.skin.detail import SkinDetail
+
 
 class BasisMismatch(ValueError):
     """A code was given to a morphable model it was not made for."""
@@ -29,6 +31,7 @@ class FaceCode:
     joints:     (B, J, 3) axis-angle in radians; J = 0 for purely linear models
     appearance: (B, P) hair, marks and glasses, see appearance/parameters.py; P = 0 for a
                 bare head
+    detail:     of one photographed person: what the skin shows beyond albedo, else None
     """
 
     identity: Tensor
@@ -37,6 +40,7 @@ class FaceCode:
     basis: str
     joints: Tensor = field(default_factory=lambda: torch.zeros(1, 0, 3))
     appearance: Tensor = field(default_factory=lambda: torch.zeros(1, 0))
+    detail: SkinDetail | None = None
 
     def __post_init__(self) -> None:
         count = self.identity.shape[0]

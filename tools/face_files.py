@@ -5,14 +5,15 @@ Faces of a head model without words get an .obj (and its .mtl) instead of the .g
 The JSON is the record of layout.py plus `handle`, `parent`, `made_by`, `speculative`, `marked`,
 `description` (words), `understood` (canonical phrases of what was said), `landmarks68` and
 `landmarks68_neutral` (68 x 3, millimetres, head frame: x to the person's left, y up, z out of
-the face) and `measurements` (name to millimetres, neutral face). It is written last: a face
+the face), `measurements` (name to millimetres, neutral face) and `skin_detail` (name of the picture
+face-N-skin.png that holds what a photo showed of the skin, or null). It is written last: a face
 exists once its JSON does.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from facegpt_model.appearance.worn import worn_meshes
 from facegpt_model.face import FaceEstimate
 from facegpt_model.mesh_files import obj_files
 from facegpt_model.rendering.still import render_still
+from facegpt_model.skin.detail import BadDetail, SkinDetail
 from tools.errors import ToolError
 from tools.marking import marked
 from tools.studio import Studio
@@ -62,8 +64,26 @@ def write_face(folder: Path, face: Face, studio: Studio) -> dict[str, Any]:
     else:
         worn = worn_meshes(studio.head, face.estimate.code)
         write_through(folder / name, lambda path: gltf.write_glb(surface, path, worn))
+    detail = face.estimate.code.detail
+    if detail is not None:
+        write_bytes(folder / skin_file(face.handle), detail.png())
     write_text(folder / f"{face.handle}.json", layout.dumps(record))
     return record
+
+
+def skin_file(handle: str) -> str:
+    """Name of the picture that holds the detail of a face's skin."""
+    return f"{handle}-skin.png"
+
+
+def read_skin(path: Path) -> SkinDetail | None:
+    """The skin detail of a file, None where there is none; ToolError if it holds something else."""
+    if not path.is_file():
+        return None
+    try:
+        return SkinDetail.from_png(path.read_bytes())
+    except (OSError, BadDetail) as error:
+        raise ToolError(f"{path} is no map of skin detail: {error}") from error
 
 
 def face_record(face: Face, studio: Studio) -> dict[str, Any]:
@@ -81,6 +101,7 @@ def face_record(face: Face, studio: Studio) -> dict[str, Any]:
         "measurements": studio.measurements(code),
         "landmarks68": _points(studio, face.estimate, expression=True),
         "landmarks68_neutral": _points(studio, face.estimate, expression=False),
+        "skin_detail": None if code.detail is None else skin_file(face.handle),
     }
 
 
@@ -120,6 +141,9 @@ def read_face(path: Path, studio: Studio) -> Face:
     except (layout.BadRecord, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ToolError(f"{path}: {error}") from error
     studio.require_basis(estimate.code, str(path))
+    if record.get("skin_detail"):
+        skin = read_skin(path.with_name(Path(str(record["skin_detail"])).name))
+        estimate = replace(estimate, code=replace(estimate.code, detail=skin))
     return Face(
         handle=str(record.get("handle") or path.stem),
         estimate=estimate,
@@ -132,5 +156,5 @@ def read_face(path: Path, studio: Studio) -> Face:
 
 
 def _points(studio: Studio, estimate: FaceEstimate, expression: bool) -> list[list[float]]:
-    points = studio.landmarks68(estimate.code if expression else estimate.code.neutral())
+    points = studio.seen_landmarks68(estimate.code if expression else estimate.code.neutral())
     return [[round(float(value), 3) for value in point] for point in points]

@@ -75,13 +75,15 @@ def reconstruct(
     workspace: Workspace,
     on_progress: Progress | None = None,
     quality: Quality = "default",
+    skin_detail: bool = True,
 ) -> Outcome:
     """Fit a face to the photo; returns its handle, the method, and how well the landmarks agree.
 
     Writes face-N-overlay.png, and the same picture as overlay.png, which is always the newest.
+    skin_detail: in default quality, keep what the photo shows of the skin, as face-N-skin.png.
     ToolError if the file is no readable photo or shows no face.
     """
-    return _fitted([request.photo], workspace, on_progress, quality)
+    return _fitted([request.photo], workspace, on_progress, quality, skin_detail)
 
 
 def reconstruct_together(
@@ -90,7 +92,7 @@ def reconstruct_together(
     """As reconstruct_person, of photos that were shown; ToolError for one given twice or unknown."""
     if len(set(request.photos)) < len(request.photos):
         raise ToolError("each photo counts once; name different ones")
-    return _fitted(request.photos, workspace, on_progress, "default")
+    return _fitted(request.photos, workspace, on_progress, "default", True)
 
 
 def reconstruct_person(
@@ -98,6 +100,7 @@ def reconstruct_person(
     workspace: Workspace,
     on_progress: Progress | None = None,
     quality: Quality = "default",
+    skin_detail: bool = True,
 ) -> Outcome:
     """One person in all photos: a face per photo, with one identity and an expression of its own.
 
@@ -105,7 +108,8 @@ def reconstruct_person(
     """
     if len(photos) < 2:
         raise ToolError("give at least two photos of the same person")
-    return _fitted([show_photo(path, workspace) for path in photos], workspace, on_progress, quality)
+    handles = [show_photo(path, workspace) for path in photos]
+    return _fitted(handles, workspace, on_progress, quality, skin_detail)
 
 
 def reconstruct_many(
@@ -113,6 +117,7 @@ def reconstruct_many(
     workspace: Workspace,
     on_progress: Progress | None = None,
     quality: Quality = "default",
+    skin_detail: bool = True,
 ) -> Iterator[BatchResult]:
     """One face per photo, as they get ready; a photo that fails does not stop the others.
 
@@ -127,13 +132,17 @@ def reconstruct_many(
                 yield BatchResult(path, Outcome(f"{handle} from {path.name}: made before", (handle,), ()))
                 continue
             request = ReconstructRequest(photo=show_photo(path, workspace))
-            yield BatchResult(path, reconstruct(request, workspace, on_progress, quality))
+            yield BatchResult(path, reconstruct(request, workspace, on_progress, quality, skin_detail))
         except ToolError as error:
             yield BatchResult(path, None, str(error))
 
 
 def _fitted(
-    handles: Sequence[str], workspace: Workspace, on_progress: Progress | None, quality: Quality
+    handles: Sequence[str],
+    workspace: Workspace,
+    on_progress: Progress | None,
+    quality: Quality,
+    skin_detail: bool,
 ) -> Outcome:
     """Faces of photos known to the workspace, which show one person."""
     photos = []
@@ -142,7 +151,7 @@ def _fitted(
         photo.info["file_name"] = workspace.photo_name(handle)
         photos.append(photo)
     try:
-        fits = fit_person(photos, on_progress, quality=quality)
+        fits = fit_person(photos, on_progress, quality=quality, with_detail=skin_detail)
     except NoFace as error:
         raise ToolError(str(error)) from error
     told, faces, files = [], [], []
@@ -153,6 +162,7 @@ def _fitted(
             "file": photo.info["file_name"],
             "given_sha256": workspace.photo_digest(handle),
             "method": fit.estimate.model,
+            "skin_detail": fit.estimate.code.detail is not None,
             "photos_together": len(fits),
             "landmark_error_percent": round(fit.nme_percent, 2),
             "faces_seen": fit.faces_seen,

@@ -25,7 +25,7 @@ from tools.digests import code_digest, file_digest, slider_digest
 from tools.edit import EditRequest, edited_code
 from tools.errors import ToolError
 from tools.expression import expressed_code
-from tools.face_files import Face, write_face
+from tools.face_files import Face, read_skin, skin_file, write_face
 from tools.morph import morphed_code
 from tools.outer import MODEL as OUTER
 from tools.outer import outer_code
@@ -103,7 +103,7 @@ def replay_case(folder: Path, out: Path, report: Report, rerun: Rerun | None = N
         if "numbers" not in data:
             raise ToolError(f"the journal's line about {handle} is too old to be replayed: it has no numbers")
         studio = open_studio(data["basis"])
-        estimate, how, note = _made_again(studio, data, again)
+        estimate, how, note = _made_again(studio, data, again, folder)
         again[handle] = estimate
         if rerun and how == "numbers" and handle not in deleted:
             estimate, how, note = _run_again(rerun, studio, handle, data, estimate)
@@ -117,20 +117,34 @@ def replay_case(folder: Path, out: Path, report: Report, rerun: Rerun | None = N
     return results
 
 
-def _made_again(studio: Studio, data: dict[str, Any], faces: Faces) -> tuple[FaceEstimate, str, str]:
-    """The face, how it came about, and why it may differ."""
+def _made_again(
+    studio: Studio, data: dict[str, Any], faces: Faces, folder: Path
+) -> tuple[FaceEstimate, str, str]:
+    """The face, how it came about, and why it may differ.
+
+    What a photo showed of the skin is an observation too; it stands in a file of the case.
+    """
     fields = {"format": layout.RECORD_FORMAT, "source": data["source"], "model": data["model"]}
     kept = layout.from_record({**fields, "seed": data["seed"], **data["numbers"]})
     made_by = data["made_by"]
     recipe = RECIPES.get(str(made_by.get("tool")))
     if recipe is None:
-        return kept, "numbers", ""
+        return _with_skin(kept, data, folder)
     sliders = slider_digest(studio)
     note = "" if sliders == data["sliders"] else f"sliders were {data['sliders']}, now {sliders}"
     now = MAKERS.get(str(made_by["tool"]), kept.model)
     note = note or ("" if now == kept.model else f"was made by {kept.model}, now by {now}")
     code = recipe(studio, made_by, faces)
-    return layout.from_record(layout.to_record(replace(kept, code=code))), "again", note
+    return _as_in_file(replace(kept, code=code)), "again", note
+
+
+def _with_skin(kept: FaceEstimate, data: dict[str, Any], folder: Path) -> tuple[FaceEstimate, str, str]:
+    name = skin_file(data["handle"])
+    if name not in data["files"]:
+        return kept, "numbers", ""
+    detail = read_skin(folder / name)
+    note = "" if detail is not None else f"{name} is not there any more"
+    return replace(kept, code=replace(kept.code, detail=detail)), "numbers", note
 
 
 def _run_again(
@@ -146,7 +160,13 @@ def _run_again(
     same = (one for one in found if code_digest(one[0]) == data["code"])
     estimate, by = next(same, found[0])
     note = f"by {by}" if by == data["model"] else f"was made by {data['model']}, now by {by}"
-    return layout.from_record(layout.to_record(estimate)), "rerun", note
+    return _as_in_file(estimate), "rerun", note
+
+
+def _as_in_file(estimate: FaceEstimate) -> FaceEstimate:
+    """Rounded as its record is."""
+    read = layout.from_record(layout.to_record(estimate))
+    return replace(read, code=replace(read.code, detail=estimate.code.detail))
 
 
 def _compared(face: Face, data: dict[str, Any], how: str, note: str, folder: Path, out: Path) -> Replayed:

@@ -14,8 +14,10 @@ import torch
 from torch import Tensor
 
 from facegpt_model.face import FaceCode
+from facegpt_model.fitting.correspondence import seen_landmarks68
 from facegpt_model.morphable import base
 from facegpt_model.morphable.catalogue import SHIPPED, known_bases
+from facegpt_model.morphable.openhead import OpenHead
 from facegpt_model.semantics.axes import Axes, load_axes
 from facegpt_model.semantics.measurements import measure
 from tools.errors import ToolError
@@ -54,6 +56,13 @@ class Studio:
         """(68, 3) millimetres, head frame, of the one face of `code`, expression applied."""
         with torch.no_grad():
             return self.head.landmarks68(self.head.vertices(code))[0]
+
+    def seen_landmarks68(self, code: FaceCode) -> Tensor:
+        """As landmarks68, where detectors see the points; a supplied model's own points."""
+        if not isinstance(self.head, OpenHead):
+            return self.landmarks68(code)
+        with torch.no_grad():
+            return seen_landmarks68(self.head, self.head.vertices(code))[0]
 
     def measurements(self, code: FaceCode, expression: bool = False) -> dict[str, float]:
         """Name to millimetres of one face; of the neutral face unless `expression`."""

@@ -22,7 +22,7 @@ from facegpt_model import layout
 from facegpt_model.face import FaceEstimate
 from tools.digests import code_digest, code_numbers, file_digest, slider_digest, version
 from tools.errors import ToolError
-from tools.face_files import Face, read_face, write_face
+from tools.face_files import Face, read_face, skin_file, write_face
 from tools.history import History
 from tools.journal import Journal
 from tools.studio import Studio, open_studio
@@ -117,7 +117,9 @@ class Workspace:
         are marked if asked for, in a witness's case, and if the parent's are.
         """
         self.studio.require_basis(estimate.code, "the face")
+        detail = estimate.code.detail
         estimate = layout.from_record(layout.to_record(estimate))
+        estimate = replace(estimate, code=replace(estimate.code, detail=detail))
         words = self.studio.words(estimate.code)
         marked = marked or (speculative and self.witness) or bool(parent and self.face(parent).marked)
         draft = Face("", estimate, parent, made_by, speculative, words, marked)
@@ -142,7 +144,7 @@ class Workspace:
                 "code": code_digest(estimate),
                 "numbers": code_numbers(estimate),
             },
-            self.files(face.handle),
+            (*self.files(face.handle), skin_file(face.handle)),
         )
         return face
 

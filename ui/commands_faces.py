@@ -63,6 +63,13 @@ def reconstruct(
     same_person: Annotated[
         bool, typer.Option("--same-person", help="all photos show one person: one shape for all")
     ] = False,
+    skin_detail: Annotated[
+        bool,
+        typer.Option(
+            "--skin-detail/--no-skin-detail",
+            help="keep what the photo shows of the skin: wrinkles, moles, brows, lips (not with --fast)",
+        ),
+    ] = True,
 ) -> None:
     """Turn each PHOTO into a 3D face, with an overlay picture; failures do not stop a batch.
 
@@ -91,11 +98,12 @@ def reconstruct(
     quality: Quality = "fast" if fast else "default"
     with Progress(Console(highlight=False, emoji=False)) as progress:
         if same_person:
-            outcome = reconstruct_person(found, workspace, progress, quality)
+            outcome = reconstruct_person(found, workspace, progress, quality, skin_detail)
             progress.done()
             told(outcome)
             return
-        for number, result in enumerate(reconstruct_many(found, workspace, progress, quality), start=1):
+        results = reconstruct_many(found, workspace, progress, quality, skin_detail)
+        for number, result in enumerate(results, start=1):
             progress.done()
             if len(found) > 1:
                 typer.echo(f"{number} of {len(found)}")

@@ -80,8 +80,11 @@ def painted(model: TexturedModel, code: FaceCode, size: int) -> PaintedSkin:
     scar = appearance.scar
     if scar.strength > 0:
         paint_scar(coat, texels, vertices, scar, place(model, vertices, scar.across, scar.up), unbrowed)
+    colour = coat.image.reshape(size, size, 3)
+    if code.detail is not None:
+        colour = colour * code.detail.factor(size)
     return PaintedSkin(
-        np.clip(coat.image, 0, 1).reshape(size, size, 3),
+        np.clip(colour, 0, 1),
         coat.slope.reshape(size, size, 3),
         coat.gloss.reshape(size, size, 1),
     )

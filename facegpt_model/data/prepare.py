@@ -17,14 +17,8 @@ from facegpt_model.data.licences import TABLE, LicenceTable, write_blank_table
 from facegpt_model.data.photos import BadPhotoFolder, Found, Prepared, Unusable, prepare_all
 from facegpt_model.mesh import save_bytes
 from facegpt_model.perception.blendshapes import BLENDSHAPE_NAMES
+from facegpt_model.perception.landmarks import MESH68
 
-MESH68 = (  # landmarks of the 478 that stand for the 68 of iBUG
-    *(162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389),  # jaw
-    *(70, 63, 105, 66, 107, 336, 296, 334, 293, 300),  # brows
-    *(168, 197, 5, 4, 75, 97, 2, 326, 305),  # nose
-    *(33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380),  # eyes
-    *(61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87),  # mouth
-)
 ABOUT = (
     *("src_w", "src_h", "face_height_src_px", "yaw_deg", "pitch_deg", "roll_deg"),
     *("sharpness", "faces_seen", "fit_percent"),

@@ -26,11 +26,12 @@ from torch import Tensor
 from facegpt_model.evaluation.likeness import draw, drawn_embedding, embedding, likeness, photometric_percent
 from facegpt_model.evaluation.methods import Method, head, methods
 from facegpt_model.face import FaceEstimate, View
-from facegpt_model.fitting.correspondence import load_correspondence
+from facegpt_model.fitting.correspondence import load_correspondence, seen_landmarks68
 from facegpt_model.fitting.landmark_fit import INNER
 from facegpt_model.fitting.portraits import BadPortraits, Portrait, read_portraits
 from facegpt_model.morphable.people import sample_people
 from facegpt_model.perception.analyse import FaceObservation, NoFace, analyse
+from facegpt_model.perception.landmarks import MESH68
 from facegpt_model.perception.photos import load_photo
 from facegpt_model.rendering.cameras import project
 from facegpt_model.rendering.still import render_overlay
@@ -39,7 +40,7 @@ Array = NDArray[np.float64]
 Progress = Callable[[str, float], None]
 NAN = float("nan")
 JAW, INNER51 = slice(0, 17), slice(17, 68)
-FIGURES = ("own51", "moved51", "own_jaw", "mesh432", "colours", "seconds")
+FIGURES = ("own51", "seen51", "own_jaw", "mesh432", "colours", "seconds")
 MEAN, RANDOM = "mean face", "random faces"
 
 
@@ -48,7 +49,7 @@ class PortraitScore:
     """One method on one portrait; errors in percent of the distance between the outer eye corners.
 
     own51, own_jaw: the model's landmarks68, as face-N.json holds them, against the stored points
-    moved51: the same after the mean offset between the two definitions of the points
+    seen51: the inner points against those that our own detection saw, by the stored points' definition
     mesh432: the fitted mesh landmarks against those detected in this run
     colours: mean absolute difference of sRGB over the face, percent of full range
     seconds: CPU time of the method; failure: why there is no face, else empty; then the numbers are NaN
@@ -59,7 +60,7 @@ class PortraitScore:
     method: str
     own51: float = NAN
     own_jaw: float = NAN
-    moved51: float = NAN
+    seen51: float = NAN
     mesh432: float = NAN
     colours: float = NAN
     seconds: float = NAN
@@ -194,12 +195,11 @@ def _add(
     if estimate.view is not None:
         drawing = draw(head(), estimate, estimate.view)
         own = project_landmarks68(estimate, estimate.view)
-        moved = project_landmarks68(estimate, estimate.view, load_correspondence().ibug68)
         score = replace(
             score,
             own51=percent_error(own, portrait.points68, INNER51),
             own_jaw=percent_error(own, portrait.points68, JAW),
-            moved51=percent_error(moved, portrait.points68, INNER51),
+            seen51=percent_error(own, face.points478[list(MESH68), :2].double().numpy(), INNER51),
             mesh432=_mesh_error(estimate, estimate.view, face),
             colours=photometric_percent(photo, drawing),
         )
@@ -208,11 +208,10 @@ def _add(
     kept.scores.append(score)
 
 
-def project_landmarks68(estimate: FaceEstimate, view: View, offset: Array | None = None) -> Array:
-    """(68, 2) photo pixels of the model's iBUG points, moved by (68, 3) mm if given."""
+def project_landmarks68(estimate: FaceEstimate, view: View) -> Array:
+    """(68, 2) photo pixels of the landmarks68 that face-N.json holds."""
     with torch.no_grad():
-        points = head().landmarks68(head().vertices(estimate.code)).double()
-        points = points if offset is None else points + torch.from_numpy(offset)
+        points = seen_landmarks68(head(), head().vertices(estimate.code)).double()
         return np.asarray(project(points, view)[0, :, :2].numpy())
 
 
@@ -266,14 +265,14 @@ def _mean(values: list[float]) -> float:
 def table(report: PhotoReport) -> list[str]:
     """The rows in Markdown, then what the detection itself misses."""
     lines = [
-        "| method | own51 % (worst) | moved51 % | jaw % | mesh432 % | colours % | identity distance "
+        "| method | own51 % (worst) | seen51 % | jaw % | mesh432 % | colours % | identity distance "
         "| nearest photo its own | median rank | no face | s CPU |",
         "|" + " --- |" * 11,
     ]
     for row in report.rows:
-        own, moved, jaw, mesh, colours, seconds = (_told(row.figures[name]) for name in FIGURES)
+        own, seen, jaw, mesh, colours, seconds = (_told(row.figures[name]) for name in FIGURES)
         lines.append(
-            f"| {row.method} | {own} ({_told(row.worst51)}) | {moved} | {jaw} | {mesh} | {colours} "
+            f"| {row.method} | {own} ({_told(row.worst51)}) | {seen} | {jaw} | {mesh} | {colours} "
             f"| {_told(row.distance)} | {_told(100 * row.nearest_own, 0)} % of {row.portraits} "
             f"| {_told(row.median_rank, 1)} | {row.failures} | {seconds} |"
         )

@@ -13,7 +13,12 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
+
+from facegpt_model.morphable.openhead import OpenHead
+from facegpt_model.perception.landmarks import MESH68
 
 FILE = Path(__file__).with_name("correspondence.npz")
 
@@ -43,3 +48,15 @@ def load_correspondence(file: Path = FILE) -> Correspondence:
     with np.load(file, allow_pickle=False) as stored:
         offsets = {key: stored[key].astype(np.float64) for key in ("mediapipe468", "ibug68", "rest")}
         return Correspondence(**offsets, basis=str(stored["basis"]))
+
+
+def seen_landmarks68(model: OpenHead, vertices: Tensor) -> Tensor:
+    """(B, 68, 3) mm: where detectors of landmarks see the 68 points of (B, V, 3) vertices.
+
+    The 51 inner ones are points of the detector's mesh with their mean offsets; the jaw is the
+    model's own, for its points slide with the pose.
+    """
+    inner = list(MESH68[17:])
+    offset = torch.from_numpy(load_correspondence().mediapipe468[inner]).to(vertices)
+    mesh = model.landmarks468(vertices)[:, inner] + offset
+    return torch.cat([model.landmarks68(vertices)[:, :17], mesh], dim=1)

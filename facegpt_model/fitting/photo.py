@@ -31,6 +31,8 @@ from facegpt_model.fitting.landmark_fit import (
     fit_landmarks,
     landmark_basis,
 )
+from facegpt_model.fitting.photo_skin import skin_detail
+from facegpt_model.fitting.settle import settled
 from facegpt_model.fitting.spread import spread_of_parts
 from facegpt_model.morphable.base import load
 from facegpt_model.morphable.openhead import OpenHead
@@ -40,11 +42,12 @@ from facegpt_model.perception.photos import photo_tensor
 from facegpt_model.vlm.tower import load_identity_prior
 
 Quality = Literal["fast", "default"]
-METHODS: dict[Quality, str] = {"fast": "landmark-fit@2", "default": "photometric-fit@1"}
+METHODS: dict[Quality, str] = {"fast": "landmark-fit@3", "default": "photometric-fit@2"}
 PRIOR_DOUBT: dict[Quality, float] = {  # of the deviations that the learned prior gives, which are
     "fast": 0.35,  # too large; landmarks alone are drawn towards a mean face and deserve less belief
     "default": 0.5,
 }
+FAST_LOOSENESS = 0.5  # of the prior's deviations, by which landmarks may move the identity at the end
 QUICK_VERTICES = 500  # looked at for first colours
 RIGHT_EYE_OUTER, LEFT_EYE_OUTER = 33, 263
 
@@ -88,13 +91,14 @@ def fit_photo(
     on_progress: Progress | None = None,
     name: str = "the photo",
     quality: Quality = "default",
+    with_detail: bool = True,
 ) -> PhotoFit:
     """Fit the largest face of an upright RGB photo; raises NoFace.
 
     The estimate's source is the digest of the file when the photo comes from `load_photo`, else
-    of the pixels. name: how an error calls the photo.
+    of the pixels. name: how an error calls the photo; with_detail: see fit_person.
     """
-    return fit_person([photo], on_progress, [name], quality)[0]
+    return fit_person([photo], on_progress, [name], quality, with_detail)[0]
 
 
 def fit_person(
@@ -102,11 +106,13 @@ def fit_person(
     on_progress: Progress | None = None,
     names: Sequence[str] = (),
     quality: Quality = "default",
+    with_detail: bool = True,
 ) -> list[PhotoFit]:
     """Fit one person in all photos: one identity and skin, per photo its expression and view.
 
     Raises NoFace, naming the photo. The estimates are in the order of the photos. "fast" shares
     the mean of what the landmarks of each photo say.
+    with_detail: keep what the photo shows of the skin beyond albedo ("default" only).
     """
     started = time.process_time()
     report = on_progress or _silent
@@ -119,14 +125,23 @@ def fit_person(
         shots.append(_observe(model, photo, names[k] if k < len(names) else f"photo {k + 1}", quality))
     if len(shots) > 1:
         shots = _with_one_identity(model, shots)
+    if quality == "fast":
+        shots = [_settled(model, shot, FAST_LOOSENESS if len(shots) == 1 else 0.0) for shot in shots]
     report("fitting skin and light", 0.3)
     coloured = [_coloured(model, shot) for shot in shots]
     spread: dict[str, float] | None = None
     deviation: Tensor | None = None
     if quality == "default":
         report("fitting shape to the picture", 0.5)
-        joint = _refined(model, shots, coloured)
+        covers = [person_mask(photo_tensor(shot.photo)[None])[0, 0] for shot in shots]
+        joint = _refined(model, shots, coloured, covers)
         coloured = [_finished(model, shot, joint, k) for k, shot in enumerate(shots)]
+        if with_detail:
+            report("reading the skin", 0.9)
+            coloured = [
+                (_detailed(model, shot, *looks, cover), looks[1])
+                for shot, looks, cover in zip(shots, coloured, covers, strict=True)
+            ]
         spread = spread_of_parts(model, joint.covariance)
         deviation = torch.from_numpy(np.sqrt(np.diag(joint.covariance))).float()[None]
     report("done", 1.0)
@@ -200,6 +215,15 @@ def _with_one_identity(model: OpenHead, shots: Sequence[_Shot]) -> list[_Shot]:
     return [replace(s, fit=replace(fit, identity=mean)) for s, fit in zip(shots, fits, strict=True)]
 
 
+def _settled(model: OpenHead, shot: _Shot, looseness: float) -> _Shot:
+    fit = settled(landmark_basis(model), shot.points, shot.fit, looseness * shot.belief.deviation)
+    return replace(shot, fit=fit)
+
+
+def _detailed(model: OpenHead, shot: _Shot, code: FaceCode, view: View, cover: Tensor) -> FaceCode:
+    return replace(code, detail=skin_detail(shot.photo, shot.points, model, code, view, cover))
+
+
 def _coloured(model: OpenHead, shot: _Shot) -> tuple[FaceCode, View]:
     code, view = code_and_view(model, shot.fit)
     albedo, light = fit_appearance(shot.photo, shot.points, model, code, view, most=QUICK_VERTICES)
@@ -207,11 +231,15 @@ def _coloured(model: OpenHead, shot: _Shot) -> tuple[FaceCode, View]:
 
 
 @torch.no_grad()
-def _refined(model: OpenHead, shots: Sequence[_Shot], coloured: Sequence[tuple[FaceCode, View]]) -> JointFit:
+def _refined(
+    model: OpenHead,
+    shots: Sequence[_Shot],
+    coloured: Sequence[tuple[FaceCode, View]],
+    covers: Sequence[Tensor],
+) -> JointFit:
     evidence, states = [], []
     albedo = torch.stack([code.albedo[0] for code, _ in coloured]).mean(dim=0).double()
-    for shot, (_, view) in zip(shots, coloured, strict=True):
-        cover = person_mask(photo_tensor(shot.photo)[None])[0, 0]
+    for shot, (_, view), cover in zip(shots, coloured, covers, strict=True):
         evidence.append(PhotoEvidence(shot.photo, shot.points, shot.expected, model, cover))
         states.append(PhotoState.begin(shot.fit, view.light[0]))
     start = Person(shots[0].fit.identity, albedo, tuple(states))
@@ -225,7 +253,9 @@ def _refined(model: OpenHead, shots: Sequence[_Shot], coloured: Sequence[tuple[F
 def _finished(model: OpenHead, shot: _Shot, joint: JointFit, index: int) -> tuple[FaceCode, View]:
     """One photo's code and view after the joint fit, with brows, irises and hair coloured."""
     person, state = joint.person, joint.person.photos[index]
-    code, view = code_and_view(model, LandmarkFit(person.identity, state.expression, state.camera))
+    fit = LandmarkFit(person.identity, state.expression, state.camera)
+    fit = settled(landmark_basis(model), shot.points, fit, np.zeros_like(person.identity))
+    code, view = code_and_view(model, fit)
     light = joint.problems[index].light(person.colour(index)).float()[None]
     code, view = replace(code, albedo=person.albedo[None].float()), replace(view, light=light)
     albedo, light = finish_appearance(shot.photo, shot.points, model, code, view)

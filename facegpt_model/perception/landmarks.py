@@ -19,6 +19,13 @@ INPUT_SIZE = 256
 POINT_COUNT = 478
 WINDOW_SCALE = 1.5  # side of the crop over the longer side of the face's box
 RIGHT_EYE_OUTER, LEFT_EYE_OUTER = 33, 263
+MESH68 = (  # landmarks of the 478 that stand for the 68 of iBUG
+    *(162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389),  # jaw
+    *(70, 63, 105, 66, 107, 336, 296, 334, 293, 300),  # brows
+    *(168, 197, 5, 4, 75, 97, 2, 326, 305),  # nose
+    *(33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380),  # eyes
+    *(61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87),  # mouth
+)
 
 
 MAP_SIDES, MAP_CHANNELS = (16, 8, 2), 128

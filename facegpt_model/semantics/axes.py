@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
 from typing import Any, Literal
@@ -149,7 +149,7 @@ class Axes:
                 raise AxisRange(f"slider {name!r} moves by -1 to 1, not by {amount:g}")
             amounts[row] = amount
         flat = self.layout.pack(code) + amounts @ self.directions
-        return self.bounded(flat)
+        return replace(self.bounded(flat), detail=code.detail)
 
     def bounded(self, flat: Tensor) -> FaceCode:
         """FaceCode of a (B, D) flat code with every part inside its range."""

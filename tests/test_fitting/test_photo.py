@@ -57,7 +57,7 @@ def test_the_example_portrait_is_fitted_and_says_where_it_came_from(
 ) -> None:
     assert fitted.nme_percent < 1.5
     assert fitted.faces_seen == 1
-    assert fitted.estimate.model == "photometric-fit@1"
+    assert fitted.estimate.model == "photometric-fit@2"
     assert fitted.estimate.source == "photo:" + hashlib.sha256(PORTRAIT.read_bytes()).hexdigest()
     assert fitted.estimate.code.basis == "openhead@2"
     assert view(fitted).image_size == (portrait.height, portrait.width)
@@ -88,7 +88,7 @@ def test_progress_rises_to_one(portrait: Image.Image) -> None:
 
 def test_the_fast_way_keeps_to_the_landmarks(portrait: Image.Image, fitted: PhotoFit) -> None:
     fast = fit_photo(portrait, quality="fast")
-    assert fast.estimate.model == "landmark-fit@2" and fast.estimate.spread_mm is None
+    assert fast.estimate.model == "landmark-fit@3" and fast.estimate.spread_mm is None
     assert fast.nme_percent < 0.8 and fast.nme_percent < fitted.nme_percent
 
 
