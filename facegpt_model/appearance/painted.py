@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from facegpt_model.appearance.parameters import Appearance
 from facegpt_model.appearance.places import place
 from facegpt_model.appearance.texels import texels_of
 from facegpt_model.face import FaceCode
+from facegpt_model.skin.detail import SkinDetail
 
 if TYPE_CHECKING:
     from facegpt_model.morphable.textured import TexturedModel
@@ -33,6 +35,9 @@ Array = NDArray[np.float32]
 TAKEN_OFF = -6.0  # standard deviations at which a painted overlay has gone
 BROWS = ("brow darkness", "brow thickness")
 FOLDS = "skin age"
+
+
+_Key = tuple[int, bytes, SkinDetail | None]
 
 
 @dataclass(frozen=True)
@@ -44,10 +49,27 @@ class PaintedSkin:
     gloss: Array
 
 
+_LAST: WeakKeyDictionary[TexturedModel, tuple[_Key, PaintedSkin]] = WeakKeyDictionary()
+
+
 def painted(model: TexturedModel, code: FaceCode, size: int) -> PaintedSkin:
-    """The painted skin of one face, row 0 at v = 1; as the model's texture where it has no such parts."""
+    """The painted skin of one face, row 0 at v = 1; as the model's texture where it has no such parts.
+
+    The last face is remembered, for its still, its overlay and its files are painted in turn; so
+    the arrays are not to be written to.
+    """
     if code.batch_size != 1:
         raise ValueError(f"one face is painted at a time, but the code holds {code.batch_size}")
+    shown = (code.identity, code.albedo, code.joints, code.appearance)
+    numbers = b"".join(part.detach().cpu().double().numpy().tobytes() for part in shown)
+    known = _LAST.get(model)
+    key = (size, numbers, code.detail)
+    if known is None or known[0] != key:
+        known = _LAST[model] = (key, _painted(model, code, size))
+    return known[1]
+
+
+def _painted(model: TexturedModel, code: FaceCode, size: int) -> PaintedSkin:
     names = list(getattr(model, "albedo_names", ()))
     z = {name: float(code.albedo[0, column]) for column, name in enumerate(names)}
     own = [name for name in (*BROWS, FOLDS) if name in z]

@@ -25,7 +25,7 @@ from facegpt_model.rendering.deferred import interpolate, render
 from facegpt_model.rendering.face_area import face_area
 from facegpt_model.rendering.materials import Texture
 
-TEXTURE_SIZE = 512
+TEXTURE_SIZE = 1024
 GREY = 0.2  # linear, behind the drawn head
 
 

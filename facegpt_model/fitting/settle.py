@@ -40,6 +40,8 @@ def settled(basis: LandmarkBasis, points: Array, fit: LandmarkFit, looseness: Ar
     features, mesh = basis[FEATURES], basis[INNER]
     count = len(fit.identity)
     deviation = np.maximum(looseness, LEAST_DEVIATION)
+    free = np.ones(6 + count + len(fit.expression), bool)
+    free[6 : 6 + count] = looseness > 0
     precision = np.concatenate(
         [np.full(6, 1e-9), deviation**-2, np.full(len(fit.expression), EXPRESSION_SD**-2)]
     )
@@ -54,7 +56,7 @@ def settled(basis: LandmarkBasis, points: Array, fit: LandmarkFit, looseness: Ar
         away = (fit.identity - begun.identity, fit.expression - begun.expression)
         slope -= precision * np.concatenate([np.zeros(6), *away])
         curvature = jacobian.T @ jacobian + np.diag(precision)
-        delta = bounded_step(curvature, slope, fit.expression, np.arange(6 + count, len(slope)))
+        delta = bounded_step(curvature, slope, fit.expression, np.arange(6 + count, len(slope)), free)
         identity = np.clip(fit.identity + delta[6 : 6 + count], -IDENTITY_LIMIT, IDENTITY_LIMIT)
         expression = np.clip(fit.expression + delta[6 + count :], 0.0, 1.0)
         fit = LandmarkFit(identity, expression, moved(fit.camera, delta[:6]))

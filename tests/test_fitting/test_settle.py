@@ -31,4 +31,5 @@ def test_features_come_to_lie_on_their_landmarks(looseness: float, moves: bool) 
     found = settled(basis, points, begun, np.full(150, looseness))
     assert missed(found) < 0.5 * missed(begun)
     assert found.expression.min() >= 0 and found.expression.max() <= 1
-    assert (np.abs(found.identity - begun.identity).max() > 0.05) == moves
+    furthest = np.abs(found.identity - begun.identity).max()
+    assert furthest > 0.05 if moves else furthest == 0
