@@ -167,9 +167,9 @@ def _composed(texels: Texels, logs: Array, trusted: Array, feature: Array) -> Ar
     made = np.zeros((SIZE, SIZE, 3))
     level = np.stack([_median(logs[:, k], trusted) for k in range(3)])
     flat = np.column_stack([logs - level, trusted, feature])
-    picture = np.zeros((SIZE * SIZE, 5))
-    picture[texels.index] = flat
-    picture = picture.reshape(SIZE, SIZE, 5)
+    atlas = np.zeros((SIZE * SIZE, 5))
+    atlas[texels.index] = flat
+    picture = atlas.reshape(SIZE, SIZE, 5)
     rows, columns = np.nonzero(picture[..., 3] > 0)
     if not len(rows):
         return made
