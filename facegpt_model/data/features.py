@@ -18,6 +18,8 @@ from torch import Tensor
 
 from facegpt_model.data.shards import BadShards, read_shard
 from facegpt_model.data.synthetic import SyntheticBlock
+from facegpt_model.perception.crops import Windows
+from facegpt_model.perception.landmarks import windows_of_landmarks
 from facegpt_model.vlm.frozen import FrozenFeatures, see
 
 AT_ONCE = 32  # pictures
@@ -118,9 +120,23 @@ def _seen(block: SyntheticBlock, start: int, end: int, generator: torch.Generato
         torch.from_numpy(np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB"), np.float32) / 255)
         for jpeg in block.jpegs[start:end]
     ]
-    points = block.points478[start:end]
+    places = shaken(block.points478[start:end], generator)
+    return see(torch.stack(pictures).permute(0, 3, 1, 2), places)
+
+
+def shaken(points: Tensor, generator: torch.Generator) -> Tensor:
+    """(B, 478, 2) true landmarks, moved and grown as much as a detector errs: they cut the crop."""
     side = (points.amax(1) - points.amin(1)).amax(1)[:, None, None]
     middle = points.mean(1, keepdim=True)
     grown = 1 + SHAKE_SIZE * torch.randn(len(points), 1, 1, generator=generator)
     moved = SHAKE_PLACE * side * torch.randn(len(points), 1, 2, generator=generator)
-    return see(torch.stack(pictures).permute(0, 3, 1, 2), middle + (points - middle) * grown + moved)
+    return middle + (points - middle) * grown + moved
+
+
+def crops_seen(number: int, points478: Tensor) -> Windows:
+    """The crops in which the faces of file NNNNN.pt were seen, from the true landmarks that it holds.
+
+    number: of the file; points478: (B, 478, 2) pixels
+    """
+    generator = torch.Generator().manual_seed(number)
+    return windows_of_landmarks(torch.cat([shaken(part, generator) for part in points478.split(AT_ONCE)]))

@@ -28,9 +28,18 @@ class Windows:
     def __len__(self) -> int:
         return int(self.side.shape[0])
 
+    def some(self, index: Tensor) -> Windows:
+        """Those with these numbers."""
+        return Windows(self.centre[index], self.side[index], self.angle[index])
+
     def to_picture(self, points: Tensor) -> Tensor:
         """(N, K, 2) picture pixels of (N, K, 2) points in window units, 0..1 from the upper left."""
         return torch.einsum("nij,nkj->nki", self._axes(), points - 0.5) + self.centre[:, None]
+
+    def from_picture(self, pixels: Tensor) -> Tensor:
+        """(N, K, 2) window units of (N, K, 2) picture pixels: the inverse of to_picture."""
+        moved = torch.einsum("nij,nki->nkj", self._axes(), pixels - self.centre[:, None])
+        return moved / self.side[:, None, None] ** 2 + 0.5
 
     def _axes(self) -> Tensor:
         """(N, 2, 2) columns: the window's right and down edges in picture pixels."""
