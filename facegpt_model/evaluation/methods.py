@@ -8,6 +8,7 @@ from dataclasses import replace
 import torch
 from PIL import Image
 
+from facegpt_model.evaluation.dense_fit import dense_method
 from facegpt_model.face import FaceEstimate
 from facegpt_model.fitting.appearance_fit import fit_appearance
 from facegpt_model.fitting.estimates import code_and_view
@@ -65,9 +66,15 @@ LANDMARKS = "landmarks only"
 
 
 def methods(qualities: Iterable[str]) -> dict[str, Method]:
-    """The landmark fit, then these; raises UnknownQuality."""
+    """The landmark fit, then these, or WAY=FOLDER of dense_fit.py; raises UnknownQuality."""
     chosen: dict[str, Method] = {LANDMARKS: landmarks_only}
     for name in qualities:
+        if "=" in name:
+            try:
+                chosen[name] = dense_method(name, head())
+            except (OSError, ValueError) as error:
+                raise UnknownQuality(f"{name}: {error}") from error
+            continue
         if name not in QUALITIES:
             raise UnknownQuality(f"no quality called {name!r}; known: {', '.join(QUALITIES)}")
         chosen[name] = QUALITIES[name]

@@ -35,6 +35,7 @@ from facegpt_model.fitting.landmark_fit import (
     EXPRESSION_SD,
     INNER,
     Camera,
+    LandmarkBasis,
     LandmarkFit,
     landmark_basis,
     landmark_rows,
@@ -72,6 +73,15 @@ class PhotoState:
     def begin(cls, fit: LandmarkFit, light: Tensor) -> PhotoState:
         """The state of a landmark fit under light (9, 3)."""
         return cls(fit.camera, fit.expression, light_state(light))
+
+
+@dataclass(frozen=True)
+class Marks:
+    """K points of the face in the photo: basis of the points, (K, 2) pixels, (K,) deviations in mm."""
+
+    basis: LandmarkBasis
+    points: Array
+    sigma_mm: float | Array
 
 
 @dataclass(frozen=True)
@@ -113,7 +123,13 @@ class PhotoEvidence:
     """One photo of a face, ready to be compared with states of the fit."""
 
     def __init__(
-        self, photo: Image.Image, points: Array, expected: Array, model: OpenHead, cover: Tensor | None = None
+        self,
+        photo: Image.Image,
+        points: Array,
+        expected: Array,
+        model: OpenHead,
+        cover: Tensor | None = None,
+        marks: Marks | None = None,
     ) -> None:
         """points: (478, 2) landmarks, pixels; expected: (E,) blend weights seen by the net.
 
@@ -122,7 +138,7 @@ class PhotoEvidence:
         self.model, self.points, self.expected = model, points, expected
         self.patch = patch_of(photo, points)
         self._cover = cover
-        self._basis = landmark_basis(model)[INNER]
+        self.marks = marks or Marks(landmark_basis(model)[INNER], points[INNER], LANDMARK_MM)
         self._pictures: dict[float, Array] = {}
         weights, names = model.region_weights, model.region_names
         skin = weights[:, [names.index(name) for name in SKIN_REGIONS]].sum(dim=1)
@@ -158,7 +174,9 @@ class PhotoEvidence:
         squared = sight.problem.residual(colour).square().sum(dim=1)
         bounded = squared / (1 + squared / trust.reach**2)
         fit = LandmarkFit(identity, state.expression, state.camera)
-        marks = landmark_rows(self._basis, self.points[INNER], fit, LANDMARK_MM, pose_only=True).residual
+        marks = landmark_rows(
+            self.marks.basis, self.marks.points, fit, self.marks.sigma_mm, pose_only=True
+        ).residual
         away = (state.expression - self.expected) / EXPRESSION_SD
         return float((sight.weight * bounded).sum()) / trust.sigma**2 + float(marks @ marks + away @ away)
 
@@ -177,7 +195,7 @@ class PhotoEvidence:
         curvature = (weighted.T @ flat).double().numpy()
         slope = (weighted.T @ residual.flatten().float()).double().numpy()
         fit = LandmarkFit(identity, state.expression, state.camera)
-        marks = landmark_rows(self._basis, self.points[INNER], fit, LANDMARK_MM)
+        marks = landmark_rows(self.marks.basis, self.marks.points, fit, self.marks.sigma_mm)
         n = marks.jacobian.shape[1]
         curvature[:n, :n] += marks.jacobian.T @ marks.jacobian
         slope[:n] += marks.jacobian.T @ marks.residual

@@ -143,14 +143,14 @@ def fit_landmarks(
     expression: Array,
     image_size: tuple[int, int],
     start: LandmarkFit | None = None,
-    sigma_mm: float = SIGMA_MM,
+    sigma_mm: float | Array = SIGMA_MM,
     belief: Belief | None = None,
 ) -> LandmarkFit:
     """The most probable face behind K image points.
 
     points: (K, 2) pixels; expression: (E,) expected blend weights; image_size: (height, width)
     start: a fit of the same points that is nearly right, from which a few steps are taken
-    sigma_mm: standard deviation of one coordinate of a landmark; small for exact points
+    sigma_mm: standard deviation of one coordinate of a landmark, or of each (K,); small for exact points
     belief: of the identity; the model's own prior if None
     """
     belief = belief or Belief.of_nobody(basis.identities)
@@ -201,7 +201,7 @@ def _step(
     expected: Array,
     belief: Belief,
     fit: LandmarkFit,
-    sigma_mm: float,
+    sigma_mm: float | Array,
     pose_only: bool,
 ) -> LandmarkFit:
     """One Gauss-Newton step; unknowns: turn (3), x and y (2), log focal (1), identity, expression."""
@@ -234,7 +234,7 @@ class Rows:
 
 
 def landmark_rows(
-    basis: LandmarkBasis, points: Array, fit: LandmarkFit, sigma_mm: float, pose_only: bool = False
+    basis: LandmarkBasis, points: Array, fit: LandmarkFit, sigma_mm: float | Array, pose_only: bool = False
 ) -> Rows:
     """Landmarks in units of their noise; columns: turn, x and y, log focal, then identity and expression."""
     camera = fit.camera
@@ -247,9 +247,10 @@ def landmark_rows(
     columns = [by_turn, by_place[:, :, :2], flat[:, :, None]]
     if not pose_only:
         columns.append((by_place @ camera.rotation) @ basis.directions)
-    pixel_sigma = sigma_mm * camera.focal / camera.translation[2]
-    jacobian = np.concatenate(columns, axis=2).reshape(2 * len(points), -1) / pixel_sigma
-    return Rows(residual.reshape(-1) / pixel_sigma, jacobian)
+    pixels_of_mm = camera.focal / camera.translation[2]
+    sigma = np.broadcast_to(np.asarray(sigma_mm), (len(points),))[:, None] * pixels_of_mm
+    jacobian = np.concatenate(columns, axis=2) / sigma[..., None]
+    return Rows((residual / sigma).reshape(-1), jacobian.reshape(2 * len(points), -1))
 
 
 def bounded_step(

@@ -25,9 +25,14 @@ def jaw_line(paths: Tensor, rotation: Tensor) -> Tensor:
     rotation: (B, 3) axis-angle, head frame to camera (OpenCV), as View.rotation.
     At a frontal rotation it is the first place of every path.
     """
+    return along(paths, jaw_slide(paths, rotation))
+
+
+def jaw_slide(paths: Tensor, rotation: Tensor) -> Tensor:
+    """(B, 17) how many steps along its path each point lies; arguments as of jaw_line."""
     frontal = torch.tensor(FRONTAL, dtype=paths.dtype, device=paths.device).expand(len(paths), 3)
     slide = _steps(paths, rotation.to(paths.dtype)) - _steps(paths, frontal)
-    return _at(paths, slide.clamp(0.0, paths.shape[2] - 1.0))
+    return slide.clamp(0.0, paths.shape[2] - 1.0)
 
 
 def _steps(paths: Tensor, rotation: Tensor) -> Tensor:
@@ -45,7 +50,7 @@ def _steps(paths: Tensor, rotation: Tensor) -> Tensor:
     return share @ torch.arange(paths.shape[2], dtype=paths.dtype, device=paths.device)
 
 
-def _at(paths: Tensor, steps: Tensor) -> Tensor:
+def along(paths: Tensor, steps: Tensor) -> Tensor:
     """(B, 17, 3) places a broken number of steps along the paths."""
     low = steps.floor().clamp(max=paths.shape[2] - 2)
     share = (steps - low)[..., None]

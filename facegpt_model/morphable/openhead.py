@@ -266,8 +266,12 @@ class OpenHead(nn.Module):
         points = self._embedded("ibug68", vertices)
         if rotation is None:
             return points
-        line = jaw_line(self._embedded("jaw", vertices), rotation)
+        line = jaw_line(self.jaw_paths(vertices), rotation)
         return torch.cat([line, points[:, 17:]], dim=1)
+
+    def jaw_paths(self, vertices: Tensor) -> Tensor:
+        """(B, 17, S, 3) places in mm over which the jaw line slides, see jaw_line."""
+        return self._embedded("jaw", vertices)
 
     def landmarks468(self, vertices: Tensor) -> Tensor:
         """(B, 468, 3) MediaPipe face-mesh points in mm of (B, V, 3) vertices."""
