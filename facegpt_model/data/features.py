@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -97,12 +98,15 @@ def see_shards(shards: Path, out: Path, progress: Progress | None = None) -> lis
     return targets
 
 
-def read_seen(folder: Path, limit: int | None = None) -> SeenFaces:
-    """Everything of a folder that see_shards wrote, at most `limit` files; raises BadShards."""
+def read_seen(folder: Path, limit: int | None = None, without: Sequence[str] = ()) -> SeenFaces:
+    """Everything of a folder that see_shards wrote, at most `limit` files; raises BadShards.
+
+    without: features that are not wanted, which then are (N, 0): the largest map is half of all memory
+    """
     files = sorted(folder.glob("[0-9]*.pt"))[:limit]
     if not files:
         raise BadShards(f"{folder} holds no seen faces; run see_shards first")
-    stored = [torch.load(file, weights_only=True) for file in files]
+    stored = [_loaded(file, without) for file in files]
 
     def joined(name: str) -> Tensor:
         return torch.cat([part[name] for part in stored])
@@ -112,6 +116,13 @@ def read_seen(folder: Path, limit: int | None = None) -> SeenFaces:
         **{name: joined(name) for name in TRUTHS},
         kinds=tuple(kind for part in stored for kind in part["kind"]),
     )
+
+
+def _loaded(file: Path, without: Sequence[str]) -> dict[str, Any]:
+    tensors: dict[str, Any] = torch.load(file, weights_only=True)
+    for name in without:
+        tensors[name] = tensors[name].new_zeros(len(tensors[name]), 0)
+    return tensors
 
 
 @torch.no_grad()

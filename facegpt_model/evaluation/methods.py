@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import lru_cache
 
 import torch
 from PIL import Image
@@ -17,6 +18,8 @@ from facegpt_model.morphable.base import load
 from facegpt_model.morphable.openhead import OpenHead
 from facegpt_model.perception.analyse import analyse
 from facegpt_model.perception.photos import photo_tensor
+from facegpt_model.vlm.looking import spoken_face
+from facegpt_model.vlm.model import SHIPPED_CHECKPOINT, FaceGPT, load_checkpoint
 from facegpt_model.vlm.tower import load_identity_prior
 
 Method = Callable[[Image.Image], FaceEstimate]  # the largest face of a photo; NoFace
@@ -61,7 +64,22 @@ def by_tower(photo: Image.Image) -> FaceEstimate:
     return FaceEstimate(code=code, view=None, source="photo", model="face-tower@1")
 
 
-QUALITIES: dict[str, Method] = {"default": by_fit, "fast": by_fast_fit, "tower": by_tower}
+@lru_cache(maxsize=1)
+def _speaker() -> FaceGPT:
+    return load_checkpoint(SHIPPED_CHECKPOINT)
+
+
+def spoken(photo: Image.Image) -> FaceEstimate:
+    """The tower's mean through the language model's <FACE>, no fit, no view; BackendError without sight."""
+    return spoken_face(_speaker(), photo)
+
+
+QUALITIES: dict[str, Method] = {
+    "default": by_fit,
+    "fast": by_fast_fit,
+    "tower": by_tower,
+    "spoken": spoken,
+}
 LANDMARKS = "landmarks only"
 
 

@@ -13,12 +13,14 @@ from facegpt_model.training.hearing import HearingStage
 from facegpt_model.training.instruction import InstructionStage
 from facegpt_model.training.landmarks_run import train_landmarks
 from facegpt_model.training.loop import claim_folder, train
+from facegpt_model.training.sight import train_sight
 from facegpt_model.training.tower_run import TOWER_STAGES, Progress, silent
 from facegpt_model.vlm.model import SHIPPED_CHECKPOINT, load_base, save_checkpoint
 
 STAGES = {"instruction": InstructionStage, "hearing": HearingStage}
 WHOLE_STAGES = {  # these make their own data ready
     **TOWER_STAGES,
+    "alignment": train_sight,
     "appearance": train_appearance,
     "landmarks": train_landmarks,
 }

@@ -23,6 +23,7 @@ from facegpt_model.data.synthetic import SyntheticConfig
 from facegpt_model.vlm.tower import FaceTower
 
 Progress = Callable[[str, float], None]
+UNUSED = ("trunk16",)  # features the tower does not read
 
 
 class DrawnSet(BaseModel, frozen=True, extra="forbid"):
@@ -61,7 +62,7 @@ def read_faces(folders: str) -> SeenFaces:
 
 def joined_faces(folders: list[Path]) -> SeenFaces:
     """The faces of several folders of see_shards, in that order; raises BadShards."""
-    parts = [read_seen(folder) for folder in folders]
+    parts = [read_seen(folder, without=UNUSED) for folder in folders]
     return parts[0] if len(parts) == 1 else SeenFaces.joined(parts)
 
 

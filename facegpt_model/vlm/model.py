@@ -1,8 +1,9 @@
 """FaceGPT: a Llava-style model that answers with words, tool calls and faces.
 
 The language model sits in transformers' Llava class, so the same checkpoint layout serves
-larger models and servers later. The vision tower of the class exists but is untrained:
-until the tower is learned, photos go through the fitting tool, and the answer says so.
+larger models and servers later. Llava's own vision tower exists but is untrained: pictures
+reach <FACE> by sight.py, from the tower of tower.py. In a chat photos go through the fitting
+tool, which recovers more of a person, and the answer says so.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from facegpt_model.vlm.clause_head import ClauseHead
 from facegpt_model.vlm.face_head import FaceHead
 from facegpt_model.vlm.intent_head import IntentHead
 from facegpt_model.vlm.lora import LoraSettings, add_lora, lora_tensors, merge_lora
+from facegpt_model.vlm.sight import Sight, read_sight
 from facegpt_model.vlm.tokens import FACE, IMAGE, SPECIAL_TOKENS, token_id
 
 SHIPPED_CHECKPOINT = Path(__file__).resolve().parent / "checkpoints" / "facegpt-smol"
@@ -59,6 +61,7 @@ class FaceGPT:
     silent_axes: axes the loaded checkpoint was not trained for; words do not move them
     clause_layer: the layer whose states tell what was heard; 0 when the checkpoint never learned that
     knows_intents: False when the checkpoint never learned what a turn asks for
+    sight: how a photo reaches <FACE>; None when the checkpoint has none of its own
     """
 
     model: FaceGPTForConditionalGeneration
@@ -68,6 +71,7 @@ class FaceGPT:
     silent_axes: tuple[str, ...] = ()
     clause_layer: int = 0
     knows_intents: bool = False
+    sight: Sight | None = None
 
     @property
     def face_id(self) -> int:
@@ -177,6 +181,7 @@ def load_checkpoint(folder: Path) -> FaceGPT:
     add_lora(language_model, LoraSettings.model_validate(meta["lora"]))
     gpt.model.model.language_model = merge_lora(language_model, adapter)
     gpt.model.eval().requires_grad_(False)
+    gpt.sight = read_sight(folder)
     return gpt
 
 

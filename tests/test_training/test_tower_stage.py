@@ -143,6 +143,7 @@ def test_one_command_goes_from_nothing_to_a_tower(tmp_path: Path) -> None:
 
 def test_several_folders_are_one_set(folder: Path) -> None:
     both: SeenFaces = read_faces(f"{folder},{folder}")
+    assert both.seen.trunk16.shape == (192, 0)  # not read by the tower, half of all memory
     assert len(both) == 192 and both.kinds[96:98] == ("plain", "dressed")
     seen = both.features(torch.tensor([96, 1]))
     assert isinstance(seen, FrozenFeatures) and seen.embedding.dtype == torch.float32
