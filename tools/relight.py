@@ -30,7 +30,7 @@ from tools.workspace import Workspace
 from tools.writing import write_through
 
 SIDE = 768  # longest side of the picture, pixels
-AMBIENT, LAMP = 0.35, 0.9  # shares of the light, before it is made as bright as the photo's
+AMBIENT, LAMP = 0.2, 1.0  # shares of the light, before it is made as bright as the photo's
 LEAST_LIGHT = 0.08  # below this, old light says nothing of the skin
 MOST, LEAST = 3.0, 0.25  # how much brighter or darker a pixel may become
 FEATHER = 0.015  # of the picture's longest side

@@ -262,8 +262,10 @@ def _follow(turn: Turn, chat: Conversation) -> None:
     begun: dict[str, tuple[ToolStarted, float, object]] = {}
     shown_faces: set[str] = set()
     for happened in turn.follow():
-        if happened is None:
-            if not text and not begun:
+        if happened is None:  # drawing anything lets a press of Stop interrupt this run
+            if text or begun:
+                waiting.empty()
+            else:
                 waiting.caption(_why_waiting(turn))
             continue
         waiting.empty()

@@ -23,14 +23,13 @@ def follow(name: str) -> None:
         if st.button("Stop", key="stop-work", icon=":material/stop_circle:"):
             turn.stop()
         bar = st.progress(0.0, text=f"{turn.said} …")
-        made = 0
+        made, share, text = 0, 0.0, f"{turn.said} …"
         for happened in turn.follow():
             event = happened.event if happened else None
             if isinstance(event, ToolProgress):
-                bar.progress(min(max(event.share, 0.0), 1.0), text=event.doing)
+                share, text = min(max(event.share, 0.0), 1.0), event.doing
             elif isinstance(event, FaceMade):
                 made += 1
-                bar.progress(1.0, text=f"{made} faces")
-            else:
-                bar.progress(0.0, text=f"{turn.said} …")
+                share, text = 1.0, f"{made} face{'' if made == 1 else 's'}"
+            bar.progress(share, text=text)  # also when nothing happened, so that this run can be interrupted
     st.rerun()
