@@ -27,6 +27,11 @@ VERBS = {
     "breed": "Mixed the chosen faces",
     "go_to": "Went to a face",
     "array": "Laid faces side by side",
+    "outer": "Drew other hair and outlines",
+    "morph": "Morphed two faces",
+    "express": "Took over an expression",
+    "relight": "Lit the photo from elsewhere",
+    "bring": "Brought a face from the gallery",
     "compare": "Compared two faces",
     "retrieve": "Searched the gallery",
     "delete": "Deleted a face",
@@ -59,11 +64,9 @@ def _plain(value: Any) -> str:
 
 def step(name: str, arguments: dict[str, Any], text: str, ok: bool, seconds: float | None) -> None:
     """One finished tool step, folded."""
-    took = f" · {seconds:.1f} s" if seconds is not None else ""
+    parts = [VERBS.get(name, name), values(arguments), f"{seconds:.1f} s" if seconds is not None else ""]
     mark = ":material/check_circle:" if ok else ":material/error:"
-    with st.expander(
-        f"{VERBS.get(name, name)} · {values(arguments)}{took}".replace(" ·  ·", " ·"), icon=mark
-    ):
+    with st.expander(" · ".join(part for part in parts if part), icon=mark):
         st.caption(f"Tool `{name}`")
         st.text(text)
 
@@ -72,7 +75,7 @@ def photos(folder: Path, handles: Sequence[str]) -> None:
     """Photos that were shown, side by side."""
     found = [folder / f"{handle}.jpg" for handle in handles if (folder / f"{handle}.jpg").is_file()]
     if found:
-        st.image([str(path) for path in found], width=150)
+        st.image([str(path) for path in found], width=150, alt=[path.stem for path in found])
 
 
 def files(folder: Path, names: Sequence[str]) -> None:
@@ -82,7 +85,7 @@ def files(folder: Path, names: Sequence[str]) -> None:
         if not path.is_file() or _of_a_face(name):
             continue
         if path.suffix == ".png":
-            st.image(str(path), width=420 if "yaw" not in name else 260)
+            st.image(str(path), width=420 if "yaw" not in name else 260, alt=path.stem.replace("-", " "))
         else:
             st.download_button(name, path.read_bytes(), name, key=f"file-{name}-{st.session_state.cards}")
             st.session_state.cards += 1
