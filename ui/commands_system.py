@@ -81,7 +81,8 @@ def models() -> None:
 
 def train(
     stage: Annotated[
-        str, typer.Argument(help="instruction, hearing, tower, photos, appearance or landmarks")
+        str,
+        typer.Argument(help="instruction, hearing, tower, photos, alignment, appearance or landmarks"),
     ],
     overrides: Annotated[list[str] | None, typer.Argument(metavar="[key=value]...")] = None,
     preset: Annotated[str, typer.Option(help="name of a preset in facegpt_model/training/presets")] = "cpu",
