@@ -22,6 +22,7 @@ from facegpt_model.rendering.still import overlay_sheet
 from tools.digests import file_digest
 from tools.errors import ToolError
 from tools.outcome import Outcome
+from tools.seen_words import appearance_seen, seen_in_words
 from tools.workspace import Workspace
 from tools.writing import write_through
 
@@ -76,14 +77,16 @@ def reconstruct(
     on_progress: Progress | None = None,
     quality: Quality = "default",
     skin_detail: bool = True,
+    appearance: bool = True,
 ) -> Outcome:
     """Fit a face to the photo; returns its handle, the method, and how well the landmarks agree.
 
     Writes face-N-overlay.png, and the same picture as overlay.png, which is always the newest.
     skin_detail: in default quality, keep what the photo shows of the skin, as face-N-skin.png.
+    appearance: wear what the photo shows of hair, beard and glasses.
     ToolError if the file is no readable photo or shows no face.
     """
-    return _fitted([request.photo], workspace, on_progress, quality, skin_detail)
+    return _fitted([request.photo], workspace, on_progress, quality, skin_detail, appearance)
 
 
 def reconstruct_together(
@@ -92,7 +95,7 @@ def reconstruct_together(
     """As reconstruct_person, of photos that were shown; ToolError for one given twice or unknown."""
     if len(set(request.photos)) < len(request.photos):
         raise ToolError("each photo counts once; name different ones")
-    return _fitted(request.photos, workspace, on_progress, "default", True)
+    return _fitted(request.photos, workspace, on_progress, "default", True, True)
 
 
 def reconstruct_person(
@@ -101,6 +104,7 @@ def reconstruct_person(
     on_progress: Progress | None = None,
     quality: Quality = "default",
     skin_detail: bool = True,
+    appearance: bool = True,
 ) -> Outcome:
     """One person in all photos: a face per photo, with one identity and an expression of its own.
 
@@ -109,7 +113,7 @@ def reconstruct_person(
     if len(photos) < 2:
         raise ToolError("give at least two photos of the same person")
     handles = [show_photo(path, workspace) for path in photos]
-    return _fitted(handles, workspace, on_progress, quality, skin_detail)
+    return _fitted(handles, workspace, on_progress, quality, skin_detail, appearance)
 
 
 def reconstruct_many(
@@ -118,6 +122,7 @@ def reconstruct_many(
     on_progress: Progress | None = None,
     quality: Quality = "default",
     skin_detail: bool = True,
+    appearance: bool = True,
 ) -> Iterator[BatchResult]:
     """One face per photo, as they get ready; a photo that fails does not stop the others.
 
@@ -132,7 +137,9 @@ def reconstruct_many(
                 yield BatchResult(path, Outcome(f"{handle} from {path.name}: made before", (handle,), ()))
                 continue
             request = ReconstructRequest(photo=show_photo(path, workspace))
-            yield BatchResult(path, reconstruct(request, workspace, on_progress, quality, skin_detail))
+            yield BatchResult(
+                path, reconstruct(request, workspace, on_progress, quality, skin_detail, appearance)
+            )
         except ToolError as error:
             yield BatchResult(path, None, str(error))
 
@@ -143,6 +150,7 @@ def _fitted(
     on_progress: Progress | None,
     quality: Quality,
     skin_detail: bool,
+    appearance: bool,
 ) -> Outcome:
     """Faces of photos known to the workspace, which show one person."""
     photos = []
@@ -151,7 +159,7 @@ def _fitted(
         photo.info["file_name"] = workspace.photo_name(handle)
         photos.append(photo)
     try:
-        fits = fit_person(photos, on_progress, quality=quality, with_detail=skin_detail)
+        fits = fit_person(photos, on_progress, quality=quality, with_detail=skin_detail, with_worn=appearance)
     except NoFace as error:
         raise ToolError(str(error)) from error
     told, faces, files = [], [], []
@@ -168,9 +176,13 @@ def _fitted(
             "faces_seen": fit.faces_seen,
             "cpu_seconds": round(fit.seconds, 3),
         }
+        if fit.worn is not None:
+            made_by["appearance_seen"] = appearance_seen(fit.worn)
         face = workspace.add(fit.estimate, made_by=made_by, speculative=False)
         overlays = _write_overlay(photo, fit, face.handle, workspace)
         told.append(f"{face.handle} from {photo.info['file_name']}, {_method(fit)}")
+        if fit.worn is not None:
+            told.append(f"seen on the photo: {seen_in_words(fit.worn)}")
         faces.append(face.handle)
         files += [*workspace.files(face.handle), *overlays]
     if len(fits) > 1:

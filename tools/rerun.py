@@ -84,7 +84,12 @@ class Rerun:
         group = self._group(place, int(made_by.get("photos_together", 1)))
         photos = [checked_photo(self.folder / f"{photo}.jpg") for photo in group]
         try:
-            fits = fit_person(photos, quality=quality, with_detail=bool(made_by.get("skin_detail")))
+            fits = fit_person(
+                photos,
+                quality=quality,
+                with_detail=bool(made_by.get("skin_detail")),
+                with_worn="appearance_seen" in made_by,
+            )
         except NoFace as error:
             raise ToolError(str(error)) from error
         return fits[group.index(made_by["photo"])].estimate, METHODS[quality]

@@ -70,6 +70,12 @@ def reconstruct(
             help="keep what the photo shows of the skin: wrinkles, moles, brows, lips (not with --fast)",
         ),
     ] = True,
+    appearance: Annotated[
+        bool,
+        typer.Option(
+            "--appearance/--no-appearance", help="wear what the photo shows of hair, beard and glasses"
+        ),
+    ] = True,
 ) -> None:
     """Turn each PHOTO into a 3D face, with an overlay picture; failures do not stop a batch.
 
@@ -98,11 +104,11 @@ def reconstruct(
     quality: Quality = "fast" if fast else "default"
     with Progress(Console(highlight=False, emoji=False)) as progress:
         if same_person:
-            outcome = reconstruct_person(found, workspace, progress, quality, skin_detail)
+            outcome = reconstruct_person(found, workspace, progress, quality, skin_detail, appearance)
             progress.done()
             told(outcome)
             return
-        results = reconstruct_many(found, workspace, progress, quality, skin_detail)
+        results = reconstruct_many(found, workspace, progress, quality, skin_detail, appearance)
         for number, result in enumerate(results, start=1):
             progress.done()
             if len(found) > 1:

@@ -34,12 +34,15 @@ from facegpt_model.fitting.landmark_fit import (
 from facegpt_model.fitting.photo_skin import skin_detail
 from facegpt_model.fitting.settle import settled
 from facegpt_model.fitting.spread import spread_of_parts
+from facegpt_model.fitting.worn import SeenWorn, as_one_person, put_on, see_worn
 from facegpt_model.morphable.base import load
 from facegpt_model.morphable.openhead import OpenHead
 from facegpt_model.perception.analyse import FaceObservation, analyse
 from facegpt_model.perception.person_mask import person_mask
 from facegpt_model.perception.photos import photo_tensor
+from facegpt_model.vlm.frozen import FrozenFeatures, see
 from facegpt_model.vlm.tower import load_identity_prior
+from facegpt_model.wearing.readouts import Worn
 
 Quality = Literal["fast", "default"]
 METHODS: dict[Quality, str] = {"fast": "landmark-fit@3", "default": "photometric-fit@2"}
@@ -64,6 +67,7 @@ class PhotoFit:
                  between the outer eye corners in the photo
     faces_seen:  how many faces the photo shows; the largest is the one fitted
     seconds:     processor time, detection included; of several photos together, each its share
+    worn:        what the photo shows of hair, beard, glasses, age; None if that was not asked for
     """
 
     estimate: FaceEstimate
@@ -71,6 +75,7 @@ class PhotoFit:
     nme_percent: float
     faces_seen: int
     seconds: float
+    worn: Worn | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,7 @@ class _Shot:
     expected: Array
     belief: Belief
     fit: LandmarkFit
+    worn: SeenWorn | None = None
 
 
 def fit_photo(
@@ -92,13 +98,14 @@ def fit_photo(
     name: str = "the photo",
     quality: Quality = "default",
     with_detail: bool = True,
+    with_worn: bool = True,
 ) -> PhotoFit:
     """Fit the largest face of an upright RGB photo; raises NoFace.
 
     The estimate's source is the digest of the file when the photo comes from `load_photo`, else
-    of the pixels. name: how an error calls the photo; with_detail: see fit_person.
+    of the pixels. name: how an error calls the photo; with_detail, with_worn: see fit_person.
     """
-    return fit_person([photo], on_progress, [name], quality, with_detail)[0]
+    return fit_person([photo], on_progress, [name], quality, with_detail, with_worn)[0]
 
 
 def fit_person(
@@ -107,12 +114,15 @@ def fit_person(
     names: Sequence[str] = (),
     quality: Quality = "default",
     with_detail: bool = True,
+    with_worn: bool = True,
 ) -> list[PhotoFit]:
     """Fit one person in all photos: one identity and skin, per photo its expression and view.
 
     Raises NoFace, naming the photo. The estimates are in the order of the photos. "fast" shares
     the mean of what the landmarks of each photo say.
     with_detail: keep what the photo shows of the skin beyond albedo ("default" only).
+    with_worn: put on each face what its photo shows of hair, beard and glasses, and leave those
+    pixels out of the evidence.
     """
     started = time.process_time()
     report = on_progress or _silent
@@ -122,7 +132,11 @@ def fit_person(
     shots = []
     for k, photo in enumerate(photos):
         report("looking for faces", 0.3 * k / len(photos))
-        shots.append(_observe(model, photo, names[k] if k < len(names) else f"photo {k + 1}", quality))
+        name = names[k] if k < len(names) else f"photo {k + 1}"
+        shots.append(_observe(model, photo, name, quality, with_worn))
+    if len(shots) > 1 and with_worn:
+        together = as_one_person([shot.worn for shot in shots if shot.worn is not None])
+        shots = [replace(shot, worn=one) for shot, one in zip(shots, together, strict=True)]
     if len(shots) > 1:
         shots = _with_one_identity(model, shots)
     if quality == "fast":
@@ -133,7 +147,7 @@ def fit_person(
     deviation: Tensor | None = None
     if quality == "default":
         report("fitting shape to the picture", 0.5)
-        covers = [person_mask(photo_tensor(shot.photo)[None])[0, 0] for shot in shots]
+        covers = [_cover(shot) for shot in shots]
         joint = _refined(model, shots, coloured, covers)
         coloured = [_finished(model, shot, joint, k) for k, shot in enumerate(shots)]
         if with_detail:
@@ -144,6 +158,9 @@ def fit_person(
             ]
         spread = spread_of_parts(model, joint.covariance)
         deviation = torch.from_numpy(np.sqrt(np.diag(joint.covariance))).float()[None]
+    coloured = [
+        (_dressed(model, shot, code), view) for shot, (code, view) in zip(shots, coloured, strict=True)
+    ]
     report("done", 1.0)
     seconds = (time.process_time() - started) / len(shots)
     source = "photo:" + "+".join(shot.photo.info.get("file_sha256") or _digest(shot.photo) for shot in shots)
@@ -154,6 +171,7 @@ def fit_person(
             landmark_error(model, shot.points, code, view),
             shot.faces_seen,
             seconds,
+            None if shot.worn is None else shot.worn.worn,
         )
         for shot, (code, view) in zip(shots, coloured, strict=True)
     ]
@@ -177,10 +195,12 @@ def expected_expression(model: OpenHead, face: FaceObservation) -> Array:
     return load_correspondence().expression(face.blendshapes.double().numpy())[order]
 
 
-def learned_belief(photo: Image.Image, face: FaceObservation, doubt: float) -> Belief:
+def learned_belief(
+    photo: Image.Image, face: FaceObservation, doubt: float, seen: FrozenFeatures | None = None
+) -> Belief:
     """What frozen face nets say of the identity (vlm/tower.py); doubt scales its deviations."""
     mean, deviation = load_identity_prior()(
-        photo_tensor(photo)[None], face.points478[None], face.blendshapes[None]
+        photo_tensor(photo)[None], face.points478[None], face.blendshapes[None], seen
     )
     return Belief(mean[0].double().numpy(), doubt * deviation[0].double().numpy())
 
@@ -198,13 +218,16 @@ def _percent(found: Array, points: Array) -> float:
     return float(missed.mean() / max(eyes, 1e-9) * 100)
 
 
-def _observe(model: OpenHead, photo: Image.Image, name: str, quality: Quality) -> _Shot:
+def _observe(model: OpenHead, photo: Image.Image, name: str, quality: Quality, with_worn: bool) -> _Shot:
     faces = analyse(photo, str(photo.info.get("file_name", name)))
-    belief = learned_belief(photo, faces[0], PRIOR_DOUBT[quality])
+    with torch.no_grad():
+        seen = see(photo_tensor(photo)[None], faces[0].points478[None], faces[0].blendshapes[None])
+    belief = learned_belief(photo, faces[0], PRIOR_DOUBT[quality], seen)
+    worn = see_worn(photo, faces[0], seen) if with_worn else None
     fit, _ = fit_observation(model, faces[0], photo.size, belief)
     points = faces[0].points478[:, :2].double().numpy()
     expected = expected_expression(model, faces[0])
-    return _Shot(photo, faces[0], len(faces), points, expected, belief, fit)
+    return _Shot(photo, faces[0], len(faces), points, expected, belief, fit, worn)
 
 
 def _with_one_identity(model: OpenHead, shots: Sequence[_Shot]) -> list[_Shot]:
@@ -260,6 +283,16 @@ def _finished(model: OpenHead, shot: _Shot, joint: JointFit, index: int) -> tupl
     code, view = replace(code, albedo=person.albedo[None].float()), replace(view, light=light)
     albedo, light = finish_appearance(shot.photo, shot.points, model, code, view)
     return replace(code, albedo=albedo), replace(view, light=light)
+
+
+def _cover(shot: _Shot) -> Tensor:
+    """(H, W) in 0..1: how surely a pixel is the person and nothing worn on the face."""
+    person = person_mask(photo_tensor(shot.photo)[None])[0, 0]
+    return person if shot.worn is None else person * (1 - shot.worn.mask())
+
+
+def _dressed(model: OpenHead, shot: _Shot, code: FaceCode) -> FaceCode:
+    return code if shot.worn is None else put_on(model, code, shot.worn)
 
 
 def _digest(photo: Image.Image) -> str:

@@ -74,7 +74,7 @@ def fit_folder(
             failures[name] = failed[digest]
             continue
         try:
-            rows[name] = _row(fit_photo(load_photo(path), quality=quality), digest)
+            rows[name] = _row(fit_photo(load_photo(path), quality=quality, with_worn=False), digest)
         except (NoFace, PhotoError) as error:
             failures[name] = str(error)
             failed[digest] = str(error)

@@ -110,7 +110,7 @@ def scores(readouts: ReadOuts, data: LabelledLooks) -> tuple[dict[str, Score], f
         common = torch.bincount(_truth(learned, question).clamp_min(-1) + 1, minlength=len(known) + 1)[1:]
         seen = truth >= 0
         chances = logits(told[seen][:, columns(question)], readouts.calibration[question]).softmax(dim=1)
-        found[question] = _score(chances, truth[seen], (common + 1.0) / (common + 1.0).sum())
+        found[question] = _score(chances, truth[seen], common / common.sum().clamp_min(1))
     off = [
         abs(MIDDLE_YEARS + YEARS * float(told[k, -1]) - age)
         for k, i in enumerate(rows)
@@ -122,7 +122,7 @@ def scores(readouts: ReadOuts, data: LabelledLooks) -> tuple[dict[str, Score], f
 def _score(chances: Tensor, truth: Tensor, common: Tensor) -> Score:
     surest, likeliest = chances.max(dim=1)
     right = likeliest == truth
-    weighed = (chances / common).argmax(dim=1)
+    weighed = torch.where(common > 0, chances / common.clamp_min(1e-9), 0.0).argmax(dim=1)
     occur = [k for k in range(chances.shape[1]) if bool((truth == k).any())]
     balanced = [float((weighed[truth == k] == k).float().mean()) for k in occur]
     bins = (surest * BINS).long().clamp_max(BINS - 1)

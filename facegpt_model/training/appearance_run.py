@@ -78,7 +78,8 @@ def train_appearance(
     readouts = learn(data)
     found, years_off = scores(readouts, data)
     progress("learning", 1.0)
-    command = f"facegpt train appearance --preset {preset} {' '.join(overrides)}".strip()
+    own = [word for word in overrides if not word.startswith(("portraits=", "labels="))]
+    command = " ".join(["facegpt train appearance --preset", preset, "portraits=PORTRAITS", *own])
     card: dict[str, object] = {
         "name": NAME,
         "command": command,

@@ -196,14 +196,18 @@ class IdentityPrior:
 
     @torch.no_grad()
     def __call__(
-        self, images: Tensor, landmarks478: Tensor, blendshapes: Tensor | None = None
+        self,
+        images: Tensor,
+        landmarks478: Tensor,
+        blendshapes: Tensor | None = None,
+        seen: FrozenFeatures | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation, (B, I) each, in standard deviations of the head model.
 
         images: (B, 3, H, W) sRGB in 0..1; landmarks478: (B, 478, 2 or 3) pixels; blendshapes: (B, 52) or
-        None for the packaged net's
+        None for the packaged net's; seen: what `see` gives of all that, where it is known
         """
-        first = self.tower(see(images, landmarks478, blendshapes))
+        first = self.tower(see(images, landmarks478, blendshapes) if seen is None else seen)
         second = self.tower(see_mirrored(images, landmarks478, blendshapes))
         mean = (first.mean + (second.mean @ self.mirror)) / 2
         return mean - self.offset, (first.std + second.std) / 2

@@ -7,7 +7,7 @@ guesses at appearance. Nothing here says who somebody is.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -48,6 +48,15 @@ class Worn:
     def mean(self, question: str, values: Mapping[str, float]) -> float:
         """Expected value of a number that each answer means."""
         return sum(p * values[answer] for answer, p in self.probabilities[question].items())
+
+
+def of_one_person(seen: Sequence[Worn]) -> Worn:
+    """What several photos of one person show together: mean probabilities and mean age."""
+    mean = {
+        question: {answer: sum(one.chance(question, answer) for one in seen) / len(seen) for answer in known}
+        for question, known in ANSWERS.items()
+    }
+    return Worn(mean, sum(one.years for one in seen) / len(seen), seen[0].years_sd)
 
 
 @dataclass(frozen=True)
