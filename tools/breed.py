@@ -13,7 +13,8 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from facegpt_model.face import FaceCode, FaceEstimate
-from facegpt_model.semantics.likely import Said, bred
+from facegpt_model.semantics.breeding import bred
+from facegpt_model.semantics.likely import Said
 from tools.errors import ToolError
 from tools.outcome import Outcome
 from tools.said import said_of

@@ -1,7 +1,7 @@
 """Variants: other faces that fit the same words, so that a person can recognise instead of recall.
 
 What was said stays, by its measurements; everything else is drawn as people vary
-(semantics/likely.py says how, and of whom). A learned sampler may take its place.
+(vlm/variants.py says how, and of whom).
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from pydantic import BaseModel, Field
 
 from facegpt_model.face import FaceCode, FaceEstimate
 from facegpt_model.semantics.axes import UnknownAxis, axis_named
-from facegpt_model.semantics.likely import Said, drawn_like
+from facegpt_model.semantics.likely import Said
+from facegpt_model.vlm.variants import draw_variant
 from tools.errors import ToolError
 from tools.outcome import Outcome
 from tools.said import is_observed, said_of
@@ -22,7 +23,7 @@ from tools.sheets import open_head
 from tools.studio import Studio
 from tools.workspace import Workspace
 
-MODEL = "people-like-said@2"
+MODEL = "face-variants@1"
 TOLD = 6  # kept sliders named at most
 
 
@@ -36,9 +37,10 @@ class VariantsRequest(BaseModel, extra="forbid"):
     seed: int = Field(default=0, ge=0, lt=2**31, description="the same seed draws the same faces")
 
 
-def variants(request: VariantsRequest, workspace: Workspace) -> Outcome:
+def variants(request: VariantsRequest, workspace: Workspace, temperature: float = 1.0) -> Outcome:
     """Make `count` new faces; returns their handles and what they have in common.
 
+    temperature: 0.1 to 1.5; 1 draws as people are, less more usual faces, more odder ones.
     The given face stays current. ToolError for an unknown face or slider, or a face that was
     fitted to a photo unless `keep` or a spread under 1 says what may differ.
     """
@@ -62,6 +64,7 @@ def variants(request: VariantsRequest, workspace: Workspace) -> Outcome:
             "from": face.handle,
             "seed": _seed(request.seed, number),
             "spread": request.spread,
+            "temperature": temperature,
             "sex": said.sex,
             "years": said.years,
             "kept": list(said.sliders),
@@ -85,7 +88,9 @@ def variant_code(studio: Studio, made_by: dict[str, Any], faces: Mapping[str, Fa
     """The code a variant's `made_by` tells of, from the face it was drawn for."""
     said = Said(made_by["sex"], made_by["years"], tuple(made_by["kept"]))
     code = faces[made_by["from"]].code
-    return drawn_like(code, said, open_head(studio), studio.axes, made_by["seed"], made_by["spread"])
+    seed, spread = made_by["seed"], made_by["spread"]
+    temperature = made_by.get("temperature", 1.0)
+    return draw_variant(code, said, open_head(studio), studio.axes, seed, spread, temperature)
 
 
 def _seed(first: int, number: int) -> int:

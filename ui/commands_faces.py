@@ -26,6 +26,9 @@ def imagine(
         ),
     ] = 1,
     seed: Annotated[int | None, typer.Option(help="seed of whatever is drawn at random")] = None,
+    temperature: Annotated[
+        float, typer.Option(min=0.1, max=1.5, help="of the variants: below 1 more usual ones, above 1 odder")
+    ] = 1.0,
     checkpoint: Checkpoint = None,
 ) -> None:
     """Make a face from a description in words."""
@@ -43,7 +46,8 @@ def imagine(
     made = make(ImagineRequest(text=text, seed=seed), workspace, backend)
     tell(made, workspace)
     if variants > 1:
-        others = draw(VariantsRequest(face=made.faces[0], count=variants - 1, seed=seed or 0), workspace)
+        wanted = VariantsRequest(face=made.faces[0], count=variants - 1, seed=seed or 0)
+        others = draw(wanted, workspace, temperature)
         tell(others, workspace)
         faces = [made.faces[0], *others.faces]
         tell(array(ArrayRequest(faces=faces, name=f"variants-of-{made.faces[0]}"), workspace), workspace)

@@ -82,7 +82,9 @@ def models() -> None:
 def train(
     stage: Annotated[
         str,
-        typer.Argument(help="instruction, hearing, tower, photos, alignment, appearance or landmarks"),
+        typer.Argument(
+            help="instruction, hearing, tower, photos, alignment, appearance, landmarks or variants"
+        ),
     ],
     overrides: Annotated[list[str] | None, typer.Argument(metavar="[key=value]...")] = None,
     preset: Annotated[str, typer.Option(help="name of a preset in facegpt_model/training/presets")] = "cpu",
@@ -118,11 +120,15 @@ def _told_step(line: dict[str, float]) -> None:
 
 
 def evaluate(
-    suite: Annotated[str, typer.Argument(help="text, pairs, speculative, tools, geometry, photos or scans")],
+    suite: Annotated[
+        str, typer.Argument(help="text, pairs, speculative, tools, geometry, photos, scans or variants")
+    ],
     out: Annotated[Path, typer.Option(help="folder for SUITE.json")] = Path("out/evaluation"),
     count: Annotated[
         int | None,
-        typer.Option(min=2, help="how many; by default 60 texts or requests, 50 people, 100 photos"),
+        typer.Option(
+            min=2, help="how many; by default 60 texts or requests, 50 people, 100 photos, 24 statements"
+        ),
     ] = None,
     checkpoint: Annotated[
         Path | None, typer.Option(help="folder of a checkpoint, default the shipped one")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from facegpt_model.evaluation import photos, recovery, scans, text, tools
+from facegpt_model.evaluation import photos, recovery, scans, text, tools, variants
 from facegpt_model.evaluation.scan_layouts import BadScans
 from facegpt_model.evaluation.speculative import speculative
 from facegpt_model.fitting.portraits import BadPortraits
@@ -18,9 +18,10 @@ from facegpt_model.morphable.base import load
 from facegpt_model.rendering.still import contact_sheet
 from facegpt_model.semantics.axes import load_axes
 from facegpt_model.serving.in_process import InProcessBackend
+from facegpt_model.training.tower_run import openhead
 
-SUITES = ("text", "pairs", "speculative", "tools", "geometry", "photos", "scans")
-PEOPLE, PORTRAITS, TEXTS = 50, 100, 60  # unless told otherwise
+SUITES = ("text", "pairs", "speculative", "tools", "geometry", "photos", "scans", "variants")
+PEOPLE, PORTRAITS, TEXTS, STATEMENTS = 50, 100, 60, 24  # unless told otherwise
 TILES, TILE = 24, 256  # pictures on a sheet of overlays, pixels of each
 
 
@@ -43,7 +44,7 @@ def main(
 ) -> Path:
     """Evaluate one suite; returns the JSON file.
 
-    count: texts, requests, people or portraits; strangers belong to `geometry`, portraits (their
+    count: texts, requests, people, portraits or statements; strangers belong to `geometry`, portraits (their
     folder) to `photos`, scanned (a folder) and its layout to `scans`, qualities to all three.
     Raises UnknownSuite, CheckpointError, UnknownKind, UnknownQuality, MissingModel, BadPortraits,
     BadScans.
@@ -56,6 +57,12 @@ def main(
             say(line)
         result: dict[str, object] = {"strangers": strangers, "rows": recovery.figures(rows)}
         return _write(out, f"geometry-{strangers}", result)
+    if suite == "variants":
+        head = openhead()
+        scores = variants.evaluate_variants(head, load_axes(head), count or STATEMENTS, progress=progress)
+        for line in variants.table(scores):
+            say(line)
+        return _write(out, suite, {"rows": [asdict(score) for score in scores]})
     if suite == "photos":
         return _photos(out, portraits, count or PORTRAITS, qualities, say, progress)
     if suite == "scans":

@@ -153,7 +153,7 @@ def sample_people(
     identity = head.macro_start + torch.tensor(weights).reshape(count, -1) @ head.macro_identity
     sex = torch.tensor([person.sex for person in persons])
     identity = identity + _local_shape(head, sex, generator)
-    odd = _antisymmetric(head)
+    odd = antisymmetric(head)
     identity[:, odd] = torch.randn(count, int(odd.sum()), generator=generator).clamp(
         -SAMPLE_LIMIT, SAMPLE_LIMIT
     )
@@ -182,7 +182,7 @@ def _local_shape(head: OpenHead, sex: Tensor, generator: torch.Generator | None)
     return identity
 
 
-def _antisymmetric(head: OpenHead) -> Tensor:
+def antisymmetric(head: OpenHead) -> Tensor:
     """(K,) bool: components that make the two sides of a face differ."""
     image = head.identity_basis[:, head.mirror] * torch.tensor([-1.0, 1.0, 1.0])
     return (image * head.identity_basis).sum((1, 2)) < 0

@@ -13,6 +13,7 @@ population's.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -24,7 +25,7 @@ from facegpt_model.appearance.parameters import NAMES, Appearance
 from facegpt_model.appearance.sampling import sample_appearance
 from facegpt_model.face import FaceCode
 from facegpt_model.morphable.openhead import OpenHead
-from facegpt_model.morphable.people import PERSON_LIMIT, People, Person, age_of, random_person, sample_people
+from facegpt_model.morphable.people import PERSON_LIMIT, Person, age_of, random_person, sample_people
 from facegpt_model.semantics.axes import Axes
 from facegpt_model.semantics.probes import probes
 from facegpt_model.semantics.words import AGE_SPAN, MIDDLE_AGE
@@ -38,6 +39,9 @@ DRAWN = {"hair": "hair", "facial_hair": "facial hair", "glasses": "glasses"}  # 
 HAIR_OF_SKIN = frozenset(("baldness",))  # sliders of hair that are painted, not grown
 RIDGE = 1e-6
 NOTHING = 1e-9
+ALIKE = 0.05  # standard deviation of a row below which people are the same there
+RULES = 4  # rows of one slider at most
+WHOLE = ("masculinity", "age")  # of the whole face; one measurement, such as the nose's length, is not theirs
 PEOPLE_NOISE = 0.45  # sd of what sliders leave unexplained in people, as Axes.read finds it
 TRIES = 8  # draws for one face
 ODDEST = 0.99  # share of people that are nearer to the mean in what was not said
@@ -76,57 +80,64 @@ class Said:
 def drawn_like(
     code: FaceCode, said: Said, head: OpenHead, axes: Axes, seed: int, spread: float = 1.0
 ) -> FaceCode:
-    """Another face that fits what was said as the one face of `code` does.
+    """Another face that fits what was said as the one face of `code` does, by conditioning alone.
+
+    It is what the learned sampler (vlm/variants.py) is compared with. spread as in `settled`.
+    """
+    start, fixed = numbers_of(code), fixed_by(said, head, axes)
+
+    def propose(generator: torch.Generator) -> Proposal:
+        people = sample_people(head, 1, generator, said.person)
+        drawn = numbers_of(people.code)
+        return Proposal(drawn + fixed.correction(start - drawn), people.sex, people.years)
+
+    return settled(code, said, head, axes, fixed, propose, seed, spread)
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A draw: (1, D) numbers, (1,) sex from 0 woman to 1 man and (1,) years of who it shows."""
+
+    numbers: Tensor
+    sex: Tensor
+    years: Tensor
+
+
+def settled(
+    code: FaceCode,
+    said: Said,
+    head: OpenHead,
+    axes: Axes,
+    fixed: Fixed,
+    propose: Callable[[torch.Generator], Proposal],
+    seed: int,
+    spread: float = 1.0,
+) -> FaceCode:
+    """The first draw that is a plausible face and says what `code` says, or the best of TRIES.
 
     spread: [0, 1], 0 the face itself, 1 as far as people of that kind differ; hair, beard and
     glasses nobody spoke of are drawn from a spread of 0.5. The expression stays.
     """
     generator = torch.Generator().manual_seed(seed)
-    start, fixed = _numbers(code), _fixed(code, said, head, axes)
-    best, least = None, math.inf
+    start = numbers_of(code)
+    best, least = code, math.inf
     for _ in range(TRIES):
-        people = sample_people(head, 1, generator, said.person)
-        drawn = _numbers(people.code)
-        moved = start + spread * (drawn + fixed.correction(start - drawn) - start)
+        drawn = propose(generator)
+        moved = start + spread * (drawn.numbers - start)
         worn = code.appearance
         if worn.shape[1] and spread >= 0.5:
-            worn = _worn(code, said, axes, people, generator)
-        made = _with_numbers(code, moved, worn, head, axes)
-        fault = fixed.fault(_numbers(made), start)
+            worn = _worn(code, said, axes, drawn, generator)
+        made = with_numbers(code, moved, worn, head, axes)
+        fault = fixed.fault(numbers_of(made), start)
         if fault < least:
             best, least = made, fault
         if fault <= 1:
             break
-    assert best is not None  # the first one is better than none
     return best
 
 
-def bred(
-    codes: list[FaceCode], said: Said, head: OpenHead, axes: Axes, seed: int, mutation: float = 0.25
-) -> FaceCode:
-    """A child of several faces: a random mixture of their numbers, and some difference of its own.
-
-    What the parents wear comes from one of them each, part by part. mutation: [0, 1], share of
-    the difference between people that is added, without moving what was said.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    shares = -torch.log(torch.rand(len(codes), generator=generator, dtype=torch.float64).clamp_min(1e-9))
-    shares = shares / shares.sum()
-    mixed = (shares[:, None] * torch.cat([_numbers(code) for code in codes])).sum(0, keepdim=True)
-    expression = sum(share.float() * code.expression for share, code in zip(shares, codes, strict=True))
-    first = replace(codes[0], expression=torch.as_tensor(expression))
-    one, other = (_numbers(sample_people(head, 1, generator, said.person).code) for _ in range(2))
-    own = (one - other) / 2**0.5
-    fixed = _fixed(first, said, head, axes)
-    moved = mixed + mutation * (own - fixed.correction(own))
-    worn = first.appearance
-    if worn.shape[1]:
-        worn = _inherited([code.appearance[0] for code in codes], generator)
-    return _with_numbers(first, moved, worn, head, axes)
-
-
 @dataclass(frozen=True)
-class _Fixed:
+class Fixed:
     """A (C, D): what stays; gain (D, C): how much of each number a change of it takes.
 
     spread: (C,) of people along the rows; furthest: length of what was not said in the shape of
@@ -150,42 +161,69 @@ class _Fixed:
     def fault(self, numbers: Tensor, start: Tensor) -> float:
         """How far (1, D) numbers are from a plausible face that says what `start` says; good up to 1."""
         lost = (self.rows @ (numbers - start).T)[:, 0].abs() / self.spread
+        lost = lost[self.spread > ALIKE]  # where such people do not differ, nothing was drawn
         odd = float(self.unsaid(numbers)) / self.furthest
         return max(odd, float(lost.amax()) / SLACK if len(lost) else 0.0)
 
 
-def _fixed(code: FaceCode, said: Said, head: OpenHead, axes: Axes) -> _Fixed:
-    size = code.identity.shape[1]
-    rows = _rows(said, head, axes)
+def fixed_by(said: Said, head: OpenHead, axes: Axes) -> Fixed:
+    """What was said, fixed for people of the said sex, age and origin."""
     origin = tuple(name for name in said.sliders if name in POLES)
     crowd, covariance = _crowd(head, replace(said, sliders=origin))
+    return fixed_among(said_rows(said, head, axes), crowd, covariance, head.layout.identity)
+
+
+def fixed_among(rows: Tensor, people: Tensor, covariance: Tensor, shape: int) -> Fixed:
+    """(C, D) unit rows, fixed for (N, D) people of this (D, D) covariance; shape: numbers that are shape."""
     taken = rows @ covariance @ rows.T
     spread = taken.diagonal().sqrt()
     ridge = RIDGE * taken.diagonal().mean() if len(rows) else torch.zeros(())
     taken = taken + ridge * torch.eye(len(rows), dtype=torch.float64)
     gain = torch.linalg.solve(taken, rows @ covariance).T
-    fixed = _Fixed(rows, gain, spread, math.inf, size)
-    return replace(fixed, furthest=float(fixed.unsaid(crowd).quantile(ODDEST)))
+    fixed = Fixed(rows, gain, spread, math.inf, shape)
+    return replace(fixed, furthest=float(fixed.unsaid(people).quantile(ODDEST)))
 
 
-def _rows(said: Said, head: OpenHead, axes: Axes) -> Tensor:
-    """(C, D) unit rows: the said sliders' directions, read-outs and their measurements' gradients.
+def said_rows(said: Said, head: OpenHead, axes: Axes) -> Tensor:
+    """(C, D) rows of all said sliders."""
+    return torch.cat([_no_rows(axes), *(slider_rows(name, head, axes) for name in said.fixed)])
 
-    Shape and colours of a slider stay each for itself: of the sum, women's lack of beard would
-    make up for a shape that is hardly a woman's.
+
+@lru_cache(maxsize=256)
+def slider_rows(name: str, head: OpenHead, axes: Axes) -> Tensor:
+    """(R, D) unit rows that hold one slider, R up to RULES.
+
+    Its direction, shape and colours each for itself: of the sum, women's lack of beard would make
+    up for a shape that is hardly a woman's; what reads it from a shape; its measurement's gradient,
+    but for sex and age, whose colours are held one by one.
     """
-    layout, weights = axes.layout, axes.weights(PEOPLE_NOISE)
-    found: list[Tensor] = []
-    for name in said.fixed:
-        direction = _numbers(layout.unpack(axes.directions[axes.row(name)][None]))[0]
-        shape = torch.arange(len(direction)) < layout.identity
-        found += [direction * shape, direction * ~shape]
-        if direction[shape].norm() > NOTHING:
-            found.append(_numbers(layout.unpack(weights[axes.row(name)][None]))[0] * shape)
-        if name in probes():
-            found.append(_gradient(name, head))
+    direction = numbers_of(axes.layout.unpack(axes.directions[axes.row(name)][None]))[0]
+    shape = torch.arange(len(direction)) < axes.layout.identity
+    found = [direction * shape]
+    if name in WHOLE:  # grey hair is no exchange for wrinkles
+        found += list(torch.diag(direction * ~shape))
+    else:
+        found.append(direction * ~shape)
+    if found[0].norm() > NOTHING:
+        found.append(reading_row(name, axes) * shape)
+    if name in probes() and name not in WHOLE:
+        found.append(_gradient(name, head))
     kept = [row / row.norm() for row in found if row.norm() > NOTHING]
-    return torch.stack(kept) if kept else torch.zeros(0, layout.identity + layout.albedo).double()
+    return torch.stack(kept) if kept else _no_rows(axes)
+
+
+def reading_row(name: str, axes: Axes) -> Tensor:
+    """(D,) what the numbers of a person are multiplied by to read a slider."""
+    return numbers_of(axes.layout.unpack(_weights(axes)[axes.row(name)][None]))[0]
+
+
+@lru_cache(maxsize=4)
+def _weights(axes: Axes) -> Tensor:
+    return axes.weights(PEOPLE_NOISE)
+
+
+def _no_rows(axes: Axes) -> Tensor:
+    return torch.zeros(0, axes.layout.identity + axes.layout.albedo, dtype=torch.float64)
 
 
 @lru_cache(maxsize=256)
@@ -201,7 +239,7 @@ def _gradient(name: str, head: OpenHead) -> Tensor:
 def _crowd(head: OpenHead, said: Said) -> tuple[Tensor, Tensor]:
     """(N, D) people as `said` draws them, and their (D, D) covariance, shape and colour each for itself."""
     generator = torch.Generator().manual_seed(CROWD_SEED)
-    crowd = _numbers(sample_people(head, CROWD, generator, said.person).code)
+    crowd = numbers_of(sample_people(head, CROWD, generator, said.person).code)
     covariance = torch.cov(crowd.T)
     shape = torch.arange(len(covariance)) < head.layout.identity
     covariance = covariance * (shape[:, None] == shape)
@@ -209,12 +247,13 @@ def _crowd(head: OpenHead, said: Said) -> tuple[Tensor, Tensor]:
     return crowd, covariance + ridge
 
 
-def _numbers(code: FaceCode) -> Tensor:
+def numbers_of(code: FaceCode) -> Tensor:
     """(B, D) what is drawn: identity and albedo, in double precision."""
     return torch.cat([code.identity, code.albedo], dim=1).double()
 
 
-def _with_numbers(code: FaceCode, numbers: Tensor, worn: Tensor, head: OpenHead, axes: Axes) -> FaceCode:
+def with_numbers(code: FaceCode, numbers: Tensor, worn: Tensor, head: OpenHead, axes: Axes) -> FaceCode:
+    """The face of `code` with (1, D) other numbers, mended where skin folds, and another worn row."""
     identity, albedo = numbers.float().split([code.identity.shape[1], code.albedo.shape[1]], dim=1)
     whole = head.guard.whole(identity, PERSON_LIMIT)
     made = replace(code, identity=whole, albedo=albedo, appearance=worn)
@@ -233,17 +272,8 @@ def said_parts(said: Said, axes: Axes) -> frozenset[str]:
     return frozenset(parts)
 
 
-def _worn(code: FaceCode, said: Said, axes: Axes, people: People, generator: torch.Generator) -> Tensor:
-    drawn = sample_appearance(1, 2 * people.sex - 1, (people.years - MIDDLE_AGE) / AGE_SPAN, generator)
+def _worn(code: FaceCode, said: Said, axes: Axes, who: Proposal, generator: torch.Generator) -> Tensor:
+    drawn = sample_appearance(1, 2 * who.sex - 1, (who.years - MIDDLE_AGE) / AGE_SPAN, generator)
     own, other = Appearance.of(code.appearance[0]), Appearance.of(drawn[0])
     fresh = {part: getattr(other, part) for part in DRAWN if part not in said_parts(said, axes)}
     return replace(own, **fresh).row()
-
-
-def _inherited(rows: list[Tensor], generator: torch.Generator) -> Tensor:
-    parents = [Appearance.of(row) for row in rows]
-    chosen = {}
-    for part in Appearance.__dataclass_fields__:
-        giver = int(torch.randint(len(parents), (), generator=generator))
-        chosen[part] = getattr(parents[giver], part)
-    return Appearance(**chosen).row()

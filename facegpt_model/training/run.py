@@ -15,6 +15,7 @@ from facegpt_model.training.landmarks_run import train_landmarks
 from facegpt_model.training.loop import claim_folder, train
 from facegpt_model.training.sight import train_sight
 from facegpt_model.training.tower_run import TOWER_STAGES, Progress, silent
+from facegpt_model.training.variants_run import train_variants
 from facegpt_model.vlm.model import SHIPPED_CHECKPOINT, load_base, save_checkpoint
 
 STAGES = {"instruction": InstructionStage, "hearing": HearingStage}
@@ -23,6 +24,7 @@ WHOLE_STAGES = {  # these make their own data ready
     "alignment": train_sight,
     "appearance": train_appearance,
     "landmarks": train_landmarks,
+    "variants": train_variants,
 }
 
 

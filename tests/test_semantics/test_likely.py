@@ -9,7 +9,8 @@ from facegpt_model.appearance.parameters import Appearance
 from facegpt_model.face import FaceCode
 from facegpt_model.morphable.openhead import OpenHead
 from facegpt_model.semantics.axes import Axes, load_axes
-from facegpt_model.semantics.likely import Said, bred, drawn_like, said_parts
+from facegpt_model.semantics.breeding import bred
+from facegpt_model.semantics.likely import Said, drawn_like, said_parts
 from facegpt_model.semantics.probes import probes
 
 SAID = Said("man", 55, ("nose width", "chin prominence", "moustache"))

@@ -77,7 +77,7 @@ def test_a_face_spoken_in_a_chat_is_asked_for_as_the_chat_did(
     assert [result.how for result in results] == ["rerun", "rerun"] and all(r.code for r in results)
     for chat, (turns, tools, faces) in zip(asked, backend.asked[::2], strict=True):
         assert chat[0][-1] == turns[-1] and chat[2] == faces
-        assert [tool.parameters for tool in chat[1]] == [tool.parameters for tool in tools]
+        assert [tool.name for tool in chat[1]] == [tool.name for tool in tools]
 
 
 def test_photos_are_fitted_again_together_bit_for_bit(case: Path, tmp_path: Path) -> None:
