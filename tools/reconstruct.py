@@ -21,6 +21,7 @@ from facegpt_model.perception.photos import PhotoError, load_photo
 from facegpt_model.rendering.still import overlay_sheet
 from tools.digests import file_digest
 from tools.errors import ToolError
+from tools.face_files import skin_file
 from tools.outcome import Outcome
 from tools.seen_words import appearance_seen, seen_in_words
 from tools.workspace import Workspace
@@ -184,7 +185,8 @@ def _fitted(
         if fit.worn is not None:
             told.append(f"seen on the photo: {seen_in_words(fit.worn)}")
         faces.append(face.handle)
-        files += [*workspace.files(face.handle), *overlays]
+        skin = () if face.estimate.code.detail is None else (skin_file(face.handle),)
+        files += [*workspace.files(face.handle), *skin, *overlays]
     if len(fits) > 1:
         told.append("all of one person: the same shape and skin, expressions and views of their own")
     return Outcome("\n".join(told), tuple(faces), tuple(dict.fromkeys(files)))

@@ -40,9 +40,11 @@ FACE_PIXELS = 420  # height of the face in the picture that is read: about a tex
 FACING = (0.25, 0.6)  # cosines between which a texel's weight rises to 1
 HIDDEN_MM = 3.0
 WARP_MM = 7.0  # over how far a landmark pulls its surroundings
-BROAD_TEXELS, FINE_TEXELS = 16.0, 4.0
+BROAD_TEXELS, PATCH_TEXELS, FINE_TEXELS = 16.0, 5.0, 4.0
 BROAD_SHARE, BROAD_MOST = 0.55, 0.22  # of the logarithm that is kept of broad differences
-SHINE_MOST, DARK_MOST = 0.22, 1.1  # of finer ones
+PATCH_MOST = 0.2  # of those of some millimetres: folds, and shade that the light leaves out
+SHINE_MOST, DARK_MOST = 0.22, 0.9  # of finer ones
+DIM = (0.3, 0.65)  # shares of the usual light on the face between which a texel's weight rises to 1
 FEATURE_MORE = 0.5  # brighter that brows and beards may be than the model's: grey hairs
 LEVEL_MOST = 0.3  # of the median of all
 OTHER_SIDE = 0.3  # weight of the other side where this one is not seen
@@ -112,6 +114,8 @@ def _read(
     paint = painted(model, code, PAINT_SIZE).colour
     paint = paint.reshape(SIZE, 2, SIZE, 2, 3).mean(axis=(1, 3)).reshape(-1, 3)[texels.index]
     light = sh_basis(torch.from_numpy(normal * (1, -1, -1))) @ view.light[0].double()
+    level = light.mean(dim=1).clamp_min(0).numpy()
+    weight *= _rising(level / max(_median(level, weight), FLOOR), *DIM)
     predicted = paint * light.clamp_min(0).numpy()
     return _Seen(np.log(colour + FLOOR) - np.log(predicted + FLOOR), weight)
 
@@ -179,10 +183,12 @@ def _composed(texels: Texels, logs: Array, trusted: Array, feature: Array) -> Ar
     image, weight, believed = picture[part][..., :3], picture[part][..., 3], picture[part][..., 4]
     weight = weight / (1 + _strange(image, weight, believed)) ** 2
     broad = _mean(image, weight, BROAD_TEXELS, coarse=4)
-    finer = image - broad
+    patchy = _mean(image - broad, weight, PATCH_TEXELS, coarse=2)
+    finer = image - broad - patchy
+    most = PATCH_MOST + FEATURE_MORE * believed[..., None]
+    kept = most * np.tanh(patchy / most) + BROAD_MOST * np.tanh(BROAD_SHARE * broad / BROAD_MOST)
     most = SHINE_MOST + FEATURE_MORE * believed[..., None]
-    finer = np.where(finer > 0, most * np.tanh(finer / most), DARK_MOST * np.tanh(finer / DARK_MOST))
-    kept = BROAD_MOST * np.tanh(BROAD_SHARE * broad / BROAD_MOST) + finer
+    kept += np.where(finer > 0, most * np.tanh(finer / most), DARK_MOST * np.tanh(finer / DARK_MOST))
     borrowed = OTHER_SIDE * (1 - weight).clip(0, 1) * weight[:, ::-1]
     total = weight + borrowed
     mixed = weight[..., None] * kept + borrowed[..., None] * kept[:, ::-1]
