@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from facegpt_model.evaluation import text
+from facegpt_model.evaluation.tools import tool_calls
 from facegpt_model.serving.backend import Backend, ChatTurn, Reply, ToolSchema
 from facegpt_model.serving.decoding import Decoder
 from facegpt_model.serving.in_process import InProcessBackend
@@ -56,7 +57,7 @@ class _Listener:
 def questions(count: int) -> list[Question]:
     """Requests with tools, statements (held-out wordings) and small talk: half, 2 of 5, 1 of 10."""
     listener = _Listener()
-    text.tool_calls(listener, count // 2, kind="held")
+    tool_calls(listener, count // 2, kind="held")
     tools = listener.asked[0].tools
     said = [item.text for item in text.generated("held", 2 * count // 5)]
     said += [SMALL_TALK[n % len(SMALL_TALK)] for n in range(count - len(said) - len(listener.asked))]
