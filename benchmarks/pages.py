@@ -93,7 +93,7 @@ def _two_people(browser: Any) -> list[float]:
     choose.get_by_role("button", name="Show 9 faces that fit").click()
     two.locator("[data-testid=stChatInput] input[type=file]").set_input_files(PORTRAIT)
     two.locator("[data-testid=stChatInput]").get_by_text(PORTRAIT.name).wait_for()
-    two.get_by_test_id("stChatInputTextArea").press("Enter")
+    two.get_by_test_id("stChatInputSubmitButton").click()
     choose.get_by_text("face-11", exact=True).wait_for()
     loads.append(_shown(two, "face-3"))
     return loads
