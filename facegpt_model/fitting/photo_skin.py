@@ -42,7 +42,10 @@ HIDDEN_MM = 3.0
 WARP_MM = 7.0  # over how far a landmark pulls its surroundings
 BROAD_TEXELS, PATCH_TEXELS, FINE_TEXELS = 16.0, 5.0, 4.0
 BROAD_SHARE, BROAD_MOST = 0.55, 0.22  # of the logarithm that is kept of broad differences
-PATCH_MOST = 0.2  # of those of some millimetres: folds, and shade that the light leaves out
+PATCH_BRIGHT, PATCH_DARK = (
+    0.22,
+    0.6,
+)  # of those of some millimetres: folds, and shade that the light leaves out
 SHINE_MOST, DARK_MOST = 0.22, 0.9  # of finer ones
 DIM = (0.3, 0.65)  # shares of the usual light on the face between which a texel's weight rises to 1
 FEATURE_MORE = 0.5  # brighter that brows and beards may be than the model's: grey hairs
@@ -185,7 +188,9 @@ def _composed(texels: Texels, logs: Array, trusted: Array, feature: Array) -> Ar
     broad = _mean(image, weight, BROAD_TEXELS, coarse=4)
     patchy = _mean(image - broad, weight, PATCH_TEXELS, coarse=2)
     finer = image - broad - patchy
-    most = PATCH_MOST + FEATURE_MORE * believed[..., None]
+    bright = PATCH_BRIGHT + FEATURE_MORE * believed[..., None]
+    dark = PATCH_DARK + FEATURE_MORE * believed[..., None]
+    most = np.where(patchy > 0, bright, dark)
     kept = most * np.tanh(patchy / most) + BROAD_MOST * np.tanh(BROAD_SHARE * broad / BROAD_MOST)
     most = SHINE_MOST + FEATURE_MORE * believed[..., None]
     kept += np.where(finer > 0, most * np.tanh(finer / most), DARK_MOST * np.tanh(finer / DARK_MOST))
