@@ -57,7 +57,7 @@ class _Listener:
 def questions(count: int) -> list[Question]:
     """Requests with tools, statements (held-out wordings) and small talk: half, 2 of 5, 1 of 10."""
     listener = _Listener()
-    tool_calls(listener, count // 2, kind="held")
+    tool_calls(listener, 3 * count // 8, kind="held")  # and a third as much talk
     tools = listener.asked[0].tools
     said = [item.text for item in text.generated("held", 2 * count // 5)]
     said += [SMALL_TALK[n % len(SMALL_TALK)] for n in range(count - len(said) - len(listener.asked))]

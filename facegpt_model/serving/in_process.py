@@ -23,7 +23,7 @@ from facegpt_model.serving.rules import (
     check_length,
     goes_round,
 )
-from facegpt_model.serving.wanted import Turn, wanted
+from facegpt_model.serving.wanted import Turn, votes, wanted
 from facegpt_model.vlm.hearing import Wording, hear, last_words, sayable
 from facegpt_model.vlm.intent_head import counted
 from facegpt_model.vlm.model import SHIPPED_CHECKPOINT, FaceGPT, load_checkpoint
@@ -98,7 +98,8 @@ class InProcessBackend:
         decoder.feed([*ids, *answer.ids])
         words = self._said(decoder.middle, ids)
         heard = self._heard(words)
-        bound = wanted(self._intents(words) if turn else None, turn or Turn(""), heard, tools, rules)
+        asked = votes(self._intents(words), turn.words) if turn else None
+        bound = wanted(asked, turn or Turn(""), heard, tools, rules)
         heard, rules = sayable(heard), bound.rules
         spoken = ""
         while len(answer.ids) < MAX_ANSWER:

@@ -44,7 +44,7 @@ from facegpt_model.serving.slots import (
     heard_again,
     intent_slot,
 )
-from facegpt_model.serving.wanted import Turn, wanted
+from facegpt_model.serving.wanted import Turn, votes, wanted
 from facegpt_model.vlm.hearing import Wording, hear, last_words, sayable
 from facegpt_model.vlm.intent_head import NEVER as NEVER_WANTED
 from facegpt_model.vlm.intent_head import counted
@@ -143,7 +143,8 @@ class VllmBackend:
         check_length(len(ids))
         said = _Said(self.tokens(begin) if begin else [], begin)
         heard, intents = self._read_words(ids) if rules.may_make_face or tools else ((), None)
-        bound = wanted(intents if turn else None, turn or Turn(""), heard, tools, rules)
+        asked = votes(intents, turn.words) if turn else None
+        bound = wanted(asked, turn or Turn(""), heard, tools, rules)
         heard, rules = sayable(heard), bound.rules
         if bound.must_call:
             return Reply("", (self._tool_call(ids, bound.tools),))

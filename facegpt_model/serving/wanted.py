@@ -16,6 +16,7 @@ from torch import Tensor
 from facegpt_model.dialogue.arguments import arguments
 from facegpt_model.dialogue.intents import IMAGINE, INTENTS, PHOTO, TALK, Intent
 from facegpt_model.dialogue.references import Scene
+from facegpt_model.dialogue.word_votes import word_votes
 from facegpt_model.serving.backend import ToolSchema
 from facegpt_model.serving.decoding import heard_changes
 from facegpt_model.serving.rules import Rules
@@ -85,6 +86,11 @@ def wanted(
         return Wanted(rules, [narrowed[act]], must_call=True)
     speaking = replace(rules, may_call=False, may_make_face=rules.may_make_face and act == IMAGINE)
     return Wanted(speaking, ())
+
+
+def votes(head: Tensor | None, words: str) -> Tensor:
+    """(I,) logits of what words ask for: of the intent head, else by the words alone."""
+    return word_votes(words) if head is None else head
 
 
 def _act(intent: Intent) -> str:

@@ -11,6 +11,7 @@ from facegpt_model.training.appearance_run import train_appearance
 from facegpt_model.training.config import ConfigError, load_preset
 from facegpt_model.training.hearing import HearingStage
 from facegpt_model.training.instruction import InstructionStage
+from facegpt_model.training.intents import IntentsStage
 from facegpt_model.training.landmarks_run import train_landmarks
 from facegpt_model.training.loop import claim_folder, train
 from facegpt_model.training.sight import train_sight
@@ -18,7 +19,11 @@ from facegpt_model.training.tower_run import TOWER_STAGES, Progress, silent
 from facegpt_model.training.variants_run import train_variants
 from facegpt_model.vlm.model import SHIPPED_CHECKPOINT, load_base, save_checkpoint
 
-STAGES = {"instruction": InstructionStage, "hearing": HearingStage}
+STAGES: dict[str, type[InstructionStage]] = {
+    "instruction": InstructionStage,
+    "hearing": HearingStage,
+    "intents": IntentsStage,
+}
 WHOLE_STAGES = {  # these make their own data ready
     **TOWER_STAGES,
     "alignment": train_sight,

@@ -108,13 +108,13 @@ def test_imagining_makes_a_face_whatever_is_said(axes: Axes) -> None:
 def test_a_call_is_held_to_the_schemas_and_speech_stays_speech(axes: Axes) -> None:
     tool = ToolSchema("undo", "Go back", {"type": "object", "properties": {}, "additionalProperties": False})
     call = json.dumps({"name": "undo", "arguments": {}})
-    backend, server = served(axes, [TOOL_CALL, call + END], {})
-    reply = backend.chat([ChatTurn("user", "go back")], [tool])
+    backend, server = served(axes, [call + END], {})
+    reply = backend.chat([ChatTurn("user", "go back")], [tool])  # by these words a call is sure
     assert [(c.name, c.arguments) for c in reply.tool_calls] == [("undo", {})] and not reply.faces
-    assert server.asked[1]["structured_outputs"]["json"]["anyOf"][0]["properties"]["name"] == {
+    assert server.asked[0]["structured_outputs"]["json"]["anyOf"][0]["properties"]["name"] == {
         "const": "undo"
     }
-    assert server.asked[1]["prompt"][-1] == SPECIAL[TOOL_CALL]
+    assert server.asked[0]["prompt"][-1] == SPECIAL[TOOL_CALL]
     backend, server = served(axes, ["He", "llo." + END], {})
     assert backend.chat([ChatTurn("user", "hi")], [tool]).text == "Hello."
 
