@@ -23,7 +23,6 @@ from transformers import DynamicCache, LlamaModel, PreTrainedTokenizerFast
 
 from facegpt_model.vlm.tokens import FACE, IMAGE, message, token_id
 
-SIGHT_FILE, SIGHT_ABOUT = "sight.safetensors", "sight.json"
 PROMPT = message("user", IMAGE) + "<|im_start|>assistant\n"
 SPOKEN = f"The face in the photo. {FACE}"
 
@@ -78,25 +77,32 @@ def digest_of(folder: Path) -> str:
     return hashlib.sha256((folder / "facegpt.safetensors").read_bytes()).hexdigest()
 
 
+def sight_name(digest: str) -> str:
+    """The name of the files of sight, by the checkpoint they belong to; those of others may lie beside."""
+    return f"sight-{digest[:8]}"
+
+
 def save_sight(sight: Sight, folder: Path, card: dict[str, Any]) -> Path:
     """Write the maps beside the checkpoint they belong to."""
-    path = folder / SIGHT_FILE
+    digest = digest_of(folder)
+    path = folder / f"{sight_name(digest)}.safetensors"
     tensors = sight.state_dict()
     tensors["lift"] = tensors["lift"].half()
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
-    about = {"format": 1, "checkpoint": digest_of(folder), **card}
-    (folder / SIGHT_ABOUT).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    about = {"format": 1, "checkpoint": digest, **card}
+    path.with_suffix(".json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     return path
 
 
 def read_sight(folder: Path) -> Sight | None:
     """The sight of a checkpoint's folder; None where there is none, or one of another checkpoint."""
     try:
-        about = json.loads((folder / SIGHT_ABOUT).read_text(encoding="utf-8"))
-        tensors = load_file(folder / SIGHT_FILE)
+        digest = digest_of(folder)
+        about = json.loads((folder / f"{sight_name(digest)}.json").read_text(encoding="utf-8"))
+        tensors = load_file(folder / f"{sight_name(digest)}.safetensors")
     except (OSError, ValueError, SafetensorError):
         return None
-    if about.get("format") != 1 or about.get("checkpoint") != digest_of(folder):
+    if about.get("format") != 1 or about.get("checkpoint") != digest:
         return None
     sight = Sight(*tensors["lift"].shape)
     sight.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
