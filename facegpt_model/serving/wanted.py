@@ -23,6 +23,9 @@ from facegpt_model.serving.rules import Rules
 from facegpt_model.vlm.hearing import Wording
 
 SURE = 0.5  # probability of an act from which the intent head decides it
+SURER = 0.8  # probability of "more" or "less" from which what was heard beside it does not count
+PERHAPS = 0.05  # probability from which an edit is likelier than talk where something of a face was heard
+NAMED = 0.8  # certainty of a wording from which it names what is to be more or less
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,11 @@ def wanted(
         acts[_act(intent)] = acts.get(_act(intent), 0.0) + chances[intent.name]
     act = max(acts, key=lambda name: acts[name])
     sure = acts[act] >= SURE * sum(acts.values())
-    if act == "adjust" and heard and "edit" in offered:
+    named = [wording for wording in heard if wording.certainty >= NAMED]
+    if act == "adjust" and acts[act] < SURER and named and "edit" in offered:
         act = "edit"  # "less nose" names what is to be less
+    if act == TALK and named and turn.faces and acts.get("edit", 0.0) >= PERHAPS:
+        act = "edit"  # "give him a beard" is no "give him a hat"
     if act == "edit" and not turn.faces and rules.may_make_face:
         act = IMAGINE  # there is nothing to change yet
     best = {

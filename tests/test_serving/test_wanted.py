@@ -73,8 +73,10 @@ def test_an_edit_changes_what_was_heard_as_strongly_as_it_was_put() -> None:
 
 
 def test_less_of_something_named_is_an_edit_and_an_edit_of_nothing_is_a_face() -> None:
-    assert only(bound({"less": 0.9}, "less nose", (SMALL_NOSE,)))[0] == "edit"
+    assert only(bound({"less": 0.7, "talk": 0.3}, "less nose", (SMALL_NOSE,)))[0] == "edit"
+    assert only(bound({"less": 0.95, "talk": 0.05}, "less than that", (SMALL_NOSE,)))[0] == "adjust"
     assert only(bound({"less": 0.9}, "less than that"))[0] == "adjust"
+    assert only(bound({"talk": 0.6, "edit": 0.3}, "no beard", (NO_BEARD,)))[0] == "edit"
     first = bound({"edit": 0.9}, "give him a small nose", (SMALL_NOSE,), ())
     assert not first.rules.may_call and first.rules.may_make_face
 
