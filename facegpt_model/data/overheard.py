@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -12,7 +13,7 @@ from facegpt_model.data.compounds import compound
 from facegpt_model.data.descriptions import composed_statement, roughened
 from facegpt_model.data.dialogues import edit, speculate
 from facegpt_model.data.examples import HEARD, Composed, Example, Mark, listen, prompt_of, scene, surfaced
-from facegpt_model.data.habits import PRONOUNS
+from facegpt_model.data.habits import PRONOUNS, end_weight
 from facegpt_model.data.requests import photo
 from facegpt_model.data.small_talk import small_talk
 from facegpt_model.data.statements import excerpt, retold
@@ -30,14 +31,17 @@ def overheard(rng: random.Random) -> Example:
 
 
 def single(rng: random.Random) -> Example:
-    """One or two wordings of ends drawn by how many wordings they have, so that each is heard as often."""
+    """One to four wordings in a row, of ends drawn by how many wordings they have and how often they are said."""
     sex = rng.choice(tuple(PRONOUNS))
     he = PRONOUNS[sex][0]
     pieces, means = [], []
-    for _ in range(rng.choice((1, 1, 2))):
+    terse = rng.random() < 0.3
+    for _ in range(rng.choice((1, 1, 2, 2, 3, 4))):
         axis, sign = rng.choices(ends(), _counts())[0]
         text, attribute = word(axis, sign, rng, "say", sex)
-        lead = "" if text.startswith("$ ") else rng.choice(_LEADS).format(he=he)
+        lead = "" if terse or text.startswith("$ ") else rng.choice(_LEADS).format(he=he)
+        if terse:
+            text = re.sub("^an? ", "", text)
         pieces.append(lead + text.removeprefix("$ ") + HEARD)
         means.append({attribute.axis.name: attribute.value})
     text = surfaced(rng.choice((", ", " and ", ". ", "; ")).join(pieces), rng)
@@ -76,16 +80,20 @@ def _heard(text: str, wordings: Sequence[dict[str, float]], rng: random.Random, 
 
 
 @lru_cache(maxsize=1)
-def _counts() -> list[int]:
+def _counts() -> list[float]:
     table = phrasings()
-    return [len(table[axis.name]["high" if sign > 0 else "low"]["say"]) for axis, sign in ends()]
+    return [
+        len(table[axis.name]["high" if sign > 0 else "low"]["say"]) * end_weight(axis)
+        for axis, sign in ends()
+    ]
+
 
 
 SAID: dict[Callable[[random.Random], Example], float] = {
-    single: 0.24,
-    several: 0.1,
+    single: 0.22,
+    several: 0.14,
     described: 0.12,
-    stated: 0.19,
+    stated: 0.17,
     speculate: 0.05,
     edit: 0.13,
     ask: 0.1,

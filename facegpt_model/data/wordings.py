@@ -10,8 +10,9 @@ import random
 import re
 import tomllib
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import resources
+from itertools import accumulate
 from typing import Literal
 
 from facegpt_model.data.habits import agreeing
@@ -103,12 +104,26 @@ def word(
     axis: Axis, sign: int, rng: random.Random, kind: Wording, sex: str = "person"
 ) -> tuple[str, Attribute]:
     """A wording of one end and what it means; clauses keep their leading "$ "."""
-    options = phrasings()[axis.name]["high" if sign > 0 else "low"][kind]
+    side = "high" if sign > 0 else "low"
+    options = phrasings()[axis.name][side][kind]
     if kind == "say" and rng.random() < CANONICAL_SHARE:
         attribute = Attribute(axis, sign, rng.choice(list(Degree)))
         return attribute.phrase, attribute
-    text, degree = _filled(rng.choice(options), rng)
+    text, degree = _filled(rng.choices(options, cum_weights=_plainness(axis.name, side, kind))[0], rng)
     return _articled(agreeing(text, sex)), Attribute(axis, sign, degree)
+
+
+SHORT, PLAIN_WEIGHT = 3, 3.0  # wordings of up to so many words are said so many times as often
+
+
+@cache
+def _plainness(axis: str, side: str, kind: str) -> tuple[float, ...]:
+    """Summed weights of the wordings of an end: people say "a big nose" far more often than a simile."""
+    weights = (
+        PLAIN_WEIGHT if len(text.replace("{d}", "").split()) <= SHORT else 1.0
+        for text in phrasings()[axis][side][kind]
+    )
+    return tuple(accumulate(weights))
 
 
 def _articled(text: str) -> str:

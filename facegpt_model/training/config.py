@@ -57,6 +57,9 @@ class StageConfig(LoopConfig, frozen=True, extra="forbid"):
     clause_weight: NonNegativeFloat = Field(0.3, description="which wording has just ended, at each token")
     intent_weight: NonNegativeFloat = Field(0.5, description="what a turn asks for, over the user's words")
     clause_layer: PositiveInt = Field(22, description="layer whose output that is read from")
+    hearing_rate: NonNegativeFloat = Field(
+        1.0, description="learning rate of the layers below and of the clause head, times learning_rate"
+    )
     replay_marks: PositiveInt = Field(6000, description="newest read-outs kept for the face head")
     replay_sample: NonNegativeInt = Field(512, description="of these, drawn again in every step; 0 is none")
     head_rate: PositiveFloat = Field(3.0, description="learning rate of the face head, times learning_rate")

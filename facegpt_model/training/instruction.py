@@ -81,12 +81,15 @@ class InstructionStage(nn.Module):
             self.model.intent_head.take(asked, cast(list[str], meta["intents"]))
 
     def parameter_groups(self) -> list[dict[str, object]]:
-        """Adapter and token rows at the plain rate, the face head faster."""
-        heads = (self.model.face_head, self.model.clause_head, self.model.intent_head)
+        """Adapter and token rows at the plain rate, the face head faster, what hears at its own rate."""
+        heads = (self.model.face_head, self.model.intent_head)
         head = [parameter for one in heads for parameter in one.parameters()]
-        known = {id(parameter) for parameter in head}
+        below = self.language_model.layers[: self.config.clause_layer]
+        hearing = [*(p for p in below.parameters() if p.requires_grad), *self.model.clause_head.parameters()]
+        known = {id(parameter) for parameter in (*head, *hearing)}
         rest = [p for p in self.parameters() if p.requires_grad and id(p) not in known]
-        return [{"params": rest, "rate_factor": 1.0}, {"params": head, "rate_factor": self.config.head_rate}]
+        groups = ((rest, 1.0), (head, self.config.head_rate), (hearing, self.config.hearing_rate))
+        return [{"params": parameters, "rate_factor": rate} for parameters, rate in groups if parameters]
 
     def _embeddings(self) -> Tensor:
         return self.language_model.embed_tokens.weight

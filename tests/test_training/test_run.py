@@ -50,3 +50,14 @@ def test_a_run_begins_from_a_checkpoint_by_the_names_of_its_axes(tmp_path: Path)
 def test_an_unknown_stage_is_named() -> None:
     with pytest.raises(ConfigError, match="no stage called 'castle'"):
         run.main("castle")
+
+
+def test_what_hears_may_learn_slower_than_what_answers() -> None:
+    config = load_preset("instruction", "cpu", ["hearing_rate=0.2", "lora.first_layer=20", "lora.rank=2"])
+    stage = InstructionStage(load_base(), config)
+    rates = {id(p): group["rate_factor"] for group in stage.parameter_groups() for p in group["params"]}  # type: ignore[attr-defined]
+    named = {name: rates.pop(id(p)) for name, p in stage.named_parameters() if p.requires_grad}
+    assert not rates  # every parameter learns, and none is named twice
+    assert {rate for name, rate in named.items() if ".21." in name or "clause_head" in name} == {0.2}
+    assert {rate for name, rate in named.items() if ".22." in name or name == "rows"} == {1.0}
+    assert {rate for name, rate in named.items() if "face_head" in name} == {config.head_rate}
