@@ -123,7 +123,11 @@ phrase: {phrases}
 
 
 def heard_grammar(heard: Sequence[Wording], begun: bool = False) -> str:
-    """Lark grammar of the canonical sentences that restate these wordings, or of their rest after "A man"."""
+    """Lark grammar of the canonical sentences that restate these wordings, or of their rest after "A man".
+
+    What is plain is said in its one phrase, as strongly as it was put; of what is unclear the model
+    chooses a reading.
+    """
     slots = [f"slot{number}" for number in range(len(heard))]
     rest = ' ", " '.join(slots[:-1]) + ' " and " ' + slots[-1] if len(slots) > 1 else slots[0]
     rules = [_slot_rule(name, wording) for name, wording in zip(slots, heard, strict=True)]
@@ -135,11 +139,9 @@ AGE: /[1-9][0-9]/
 
 
 def _slot_rule(name: str, wording: Wording) -> str:
-    phrases: dict[str, None] = {}
-    for possible in wording.possible:
-        end = possible.axis.high if possible.sign > 0 else possible.axis.low
-        if end:
-            phrases |= dict.fromkeys(end.words(degree) for degree in Degree)
+    degree = Degree.of(wording.degree) or Degree.SLIGHT
+    ends = [one.axis.high if one.sign > 0 else one.axis.low for one in wording.possible]
+    phrases = dict.fromkeys(end.words(degree) for end in ends if end)
     return f"{name}: {' | '.join(json.dumps(phrase) for phrase in phrases)}\n"
 
 
