@@ -63,7 +63,7 @@ def main(
     with torch.no_grad():
         gpt.token_rows[module.special] = module.rows
     card: dict[str, object] = {
-        "name": "facegpt-smol@2",
+        "name": "facegpt-smol@4",
         "command": f"facegpt train {stage} --preset {preset} {' '.join(overrides)}".strip(),
         "begun_from": config.start,
         "clause_layer": config.clause_layer,
