@@ -88,7 +88,6 @@ def _counts() -> list[float]:
     ]
 
 
-
 SAID: dict[Callable[[random.Random], Example], float] = {
     single: 0.22,
     several: 0.14,
