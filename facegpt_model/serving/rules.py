@@ -9,7 +9,7 @@ from facegpt_model.serving.backend import BackendError, ChatTurn
 from facegpt_model.vlm.hearing import Bounds
 
 RESTATES = ("A man", "A woman", "A person")  # how a sentence begins that restates a description
-HEARD = Bounds(least=0.35, plain=0.5, share=0.1)  # from what probability something counts as said of the face
+HEARD = Bounds(least=0.3, plain=0.4, share=0.2)  # from what probability something counts as said of the face
 MAX_ANSWER = 160  # tokens of text
 MAX_CALL = 320  # tokens of a tool call
 ROUND, SHORTEST_ROUND = 8, 6  # tokens that an answer may not say again
