@@ -17,6 +17,7 @@ import matplotlib.pyplot as plt
 COLUMNS, MOST_PANELS = 3, 9
 WEIGHTS = {"face_mention": 0.2, "face_value": 2.0}  # of the cpu preset; the log holds weighted losses
 TITLES = {
+    "clause": "which wordings end at a token, and how strong they are",
     "language": "next-token loss of answers",
     "face_mention": "mention at <FACE>, nats per face",
     "face_value": "slider values at <FACE>, squared error",
@@ -39,8 +40,11 @@ def main() -> None:
     ]
     if {"language", "face_mention", "face_value"} <= set(names):
         names = names[:3]  # the rest of a language run are parts of these
-    rows = -(-len(names) // COLUMNS)
-    figure, axes = plt.subplots(rows, COLUMNS, figsize=(11, 3 * rows), squeeze=False)
+    columns = min(COLUMNS, len(names))
+    rows = -(-len(names) // columns)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(max(6.0, 11 * columns / COLUMNS), 3 * rows), squeeze=False
+    )
     for axis, name in zip(axes.flat, names, strict=False):
         weight = WEIGHTS.get(name, 1.0)
         shown = [(step, line[name] / weight) for step, line in sorted(steps.items()) if name in line]
