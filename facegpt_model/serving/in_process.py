@@ -100,6 +100,10 @@ class InProcessBackend:
         heard = self._heard(words)
         asked = votes(self._intents(words), turn.words) if turn else None
         bound = wanted(asked, turn or Turn(""), heard, tools, rules)
+        if bound.said:
+            if on_text is not None:
+                on_text(bound.said)
+            return Reply(bound.said)
         heard, rules = sayable(heard), bound.rules
         spoken = ""
         while len(answer.ids) < MAX_ANSWER:

@@ -145,6 +145,10 @@ class VllmBackend:
         heard, intents = self._read_words(ids) if rules.may_make_face or tools else ((), None)
         asked = votes(intents, turn.words) if turn else None
         bound = wanted(asked, turn or Turn(""), heard, tools, rules)
+        if bound.said:
+            if on_text is not None:
+                on_text(bound.said)
+            return Reply(bound.said)
         heard, rules = sayable(heard), bound.rules
         if bound.must_call:
             return Reply("", (self._tool_call(ids, bound.tools),))
