@@ -170,4 +170,13 @@ def _resume(stage: Any, optimizer: torch.optim.Optimizer, folder: Path) -> Progr
     state = torch.load(folder / "resume.pt", weights_only=True)
     stage.restore(state["trainable"])
     optimizer.load_state_dict(state["optimizer"])
-    return Progress(**state["progress"])
+    progress = Progress(**state["progress"])
+    _forget(folder / "log.jsonl", progress.step)
+    return progress
+
+
+def _forget(log: Path, step: int) -> None:
+    """Take lines of steps that were told but not saved out of a log; they are made again."""
+    if log.is_file():
+        lines = [line for line in log.read_text("utf-8").splitlines() if json.loads(line)["step"] <= step]
+        log.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
