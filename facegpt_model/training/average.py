@@ -1,31 +1,38 @@
-"""A slow average of a module's weights, which is what is kept in the end."""
+"""A slow average of what is trained, which is what is kept in the end."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
 
+Named = Iterable[tuple[str, nn.Parameter]]
+
 
 class Average:
-    """The average of a module's parameters over about 1 / (1 - keep) steps, fewer at first."""
+    """The average of named parameters over about 1 / (1 - keep) steps.
 
-    def __init__(self, module: nn.Module, keep: float) -> None:
-        self.keep, self.steps = keep, 0
-        self.weights = {name: p.detach().clone() for name, p in module.named_parameters()}
+    early: over fewer in the first steps, about this many of which are forgotten sooner
+    """
+
+    def __init__(self, learned: Named, keep: float, early: int = 0) -> None:
+        self.keep, self.early, self.steps = keep, early, 0
+        self.weights = {name: parameter.detach().clone() for name, parameter in learned}
 
     @torch.no_grad()
-    def follow(self, module: nn.Module) -> None:
-        """Take in the weights after a step; early ones are forgotten sooner."""
+    def follow(self, learned: Named) -> None:
+        """Take in the weights after a step."""
         self.steps += 1
-        keep = min(self.keep, self.steps / (self.steps + 10))
-        for name, parameter in module.named_parameters():
+        keep = min(self.keep, self.steps / (self.steps + self.early))
+        for name, parameter in learned:
             self.weights[name] = self.weights[name].to(parameter.device)
             self.weights[name].lerp_(parameter, 1 - keep)
 
     @torch.no_grad()
-    def give(self, module: nn.Module) -> None:
-        """The average becomes the module's weights."""
-        for name, parameter in module.named_parameters():
+    def give(self, learned: Named) -> None:
+        """The parameters become their average."""
+        for name, parameter in learned:
             parameter.copy_(self.weights[name])
 
     def state(self) -> dict[str, Tensor]:

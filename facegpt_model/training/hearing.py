@@ -17,6 +17,7 @@ from facegpt_model.data.packing import PackedBatch, Packer
 from facegpt_model.losses.clauses import clause_loss
 from facegpt_model.training.config import StageConfig
 from facegpt_model.training.instruction import InstructionStage
+from facegpt_model.training.parts import rates
 from facegpt_model.vlm.ear import Ear
 from facegpt_model.vlm.model import FaceGPT
 
@@ -39,9 +40,8 @@ class HearingStage(InstructionStage):
     def parameter_groups(self) -> list[dict[str, object]]:
         """Adapters at the plain rate, the two heads faster."""
         head = [*self.model.clause_head.parameters(), *self.model.intent_head.parameters()]
-        known = {id(parameter) for parameter in head}
-        rest = [p for p in self.parameters() if p.requires_grad and id(p) not in known]
-        return [{"params": rest, "rate_factor": 1.0}, {"params": head, "rate_factor": self.config.head_rate}]
+        learned = (p for p in self.parameters() if p.requires_grad)
+        return rates(learned, (head, self.config.head_rate))
 
     def forward(self, batch: PackedBatch) -> dict[str, Tensor]:  # type: ignore[override]
         """Named, weighted losses of one batch."""

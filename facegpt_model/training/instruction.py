@@ -26,6 +26,7 @@ from facegpt_model.losses.clauses import clause_loss
 from facegpt_model.losses.intents import intent_loss
 from facegpt_model.losses.language import answer_loss
 from facegpt_model.training.config import ConfigError, StageConfig
+from facegpt_model.training.parts import part_of, rates
 from facegpt_model.vlm.ear import Ear
 from facegpt_model.vlm.intent_head import counted
 from facegpt_model.vlm.lora import add_lora, load_lora, lora_tensors
@@ -66,17 +67,17 @@ class InstructionStage(nn.Module):
         meta, tensors = read_checkpoint(folder)
         if meta["lora"] != self.config.lora.model_dump():
             raise ConfigError(f"the checkpoint in {folder} has other adapters ({meta['lora']}) than this run")
-        load_lora(self.language_model, _part(tensors, "lora."))
+        load_lora(self.language_model, part_of(tensors, "lora."))
         with torch.no_grad():
             self.rows.copy_(tensors["token_rows"])
         names = cast(list[str], meta["axes"])
-        self.model.face_head.take(_part(tensors, "face_head."), names, self.gpt.axes.names)
-        clauses = _part(tensors, "clause_head.")
+        self.model.face_head.take(part_of(tensors, "face_head."), names, self.gpt.axes.names)
+        clauses = part_of(tensors, "clause_head.")
         if clauses:
             self.model.clause_head.take(clauses, names, self.gpt.axes.names)
             self.model.clause_head.free()
 
-        asked = _part(tensors, "intent_head.")
+        asked = part_of(tensors, "intent_head.")
         if asked:
             self.model.intent_head.take(asked, cast(list[str], meta["intents"]))
 
@@ -86,10 +87,8 @@ class InstructionStage(nn.Module):
         head = [parameter for one in heads for parameter in one.parameters()]
         below = self.language_model.layers[: self.config.clause_layer]
         hearing = [*(p for p in below.parameters() if p.requires_grad), *self.model.clause_head.parameters()]
-        known = {id(parameter) for parameter in (*head, *hearing)}
-        rest = [p for p in self.parameters() if p.requires_grad and id(p) not in known]
-        groups = ((rest, 1.0), (head, self.config.head_rate), (hearing, self.config.hearing_rate))
-        return [{"params": parameters, "rate_factor": rate} for parameters, rate in groups if parameters]
+        learned = (p for p in self.parameters() if p.requires_grad)
+        return rates(learned, (head, self.config.head_rate), (hearing, self.config.hearing_rate))
 
     def _embeddings(self) -> Tensor:
         return self.language_model.embed_tokens.weight
@@ -232,10 +231,10 @@ class InstructionStage(nn.Module):
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Set everything `trainable` gave."""
-        load_lora(self.language_model, _part(state, "lora."))
-        self.model.face_head.load_state_dict(_part(state, "face_head."))
-        self.model.clause_head.load_state_dict(_part(state, "clause_head."))
-        self.model.intent_head.load_state_dict(_part(state, "intent_head."))
+        load_lora(self.language_model, part_of(state, "lora."))
+        self.model.face_head.load_state_dict(part_of(state, "face_head."))
+        self.model.clause_head.load_state_dict(part_of(state, "clause_head."))
+        self.model.intent_head.load_state_dict(part_of(state, "intent_head."))
         self.rows.data.copy_(state["rows"])
         with torch.no_grad():
             self._embeddings()[self.special] = self.rows
@@ -260,7 +259,3 @@ class Replay:
         """`count` random rows, with repetition."""
         rows = torch.randint(len(self.states), (count,), device=self.states.device)
         return self.states[rows], self.values[rows]
-
-
-def _part(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

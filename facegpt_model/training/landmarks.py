@@ -21,6 +21,7 @@ from facegpt_model.losses.likelihood import place_surprise
 from facegpt_model.morphable.openhead import OpenHead
 from facegpt_model.training.average import Average
 from facegpt_model.training.config import LoopConfig
+from facegpt_model.training.parts import part_of, rates
 from facegpt_model.vlm.dense_points import (
     JAW,
     LANDMARKS,
@@ -76,7 +77,7 @@ class LandmarksStage(nn.Module):
         if self.count <= config.held_out:
             raise ValueError(f"{len(self.faces)} faces are too few to keep {config.held_out} for the measure")
         self._begin(config.ridge)
-        self.average = Average(self.net, config.ema)
+        self.average = Average(self.net.named_parameters(), config.ema, early=10)
 
     @torch.no_grad()
     def _begin(self, ridge: float) -> None:
@@ -116,7 +117,7 @@ class LandmarksStage(nn.Module):
     def forward(self, batch: LandmarksBatch) -> dict[str, Tensor]:
         """surprise: negative log likelihood of a point, in units of the face's size."""
         if self.training:
-            self.average.follow(self.net)
+            self.average.follow(self.net.named_parameters())
         self.net.noise = self.config.feature_noise if self.training else 0.0
         found = self.net(batch.seen)
         size = face_size(batch.seen.points)[..., 0]
@@ -124,18 +125,12 @@ class LandmarksStage(nn.Module):
 
     def parameter_groups(self) -> list[dict[str, object]]:
         """Everything at the plain rate, the linear reading slowly."""
-        linear = list(self.net.coarse.parameters())
-        known = {id(parameter) for parameter in linear}
-        rest = [p for p in self.net.parameters() if id(p) not in known]
-        return [
-            {"params": rest, "rate_factor": 1.0},
-            {"params": linear, "rate_factor": self.config.linear_rate},
-        ]
+        return rates(self.net.parameters(), (self.net.coarse.parameters(), self.config.linear_rate))
 
     def finish(self) -> None:
         """The averaged weights become the net's."""
-        self.average.follow(self.net)
-        self.average.give(self.net)
+        self.average.follow(self.net.named_parameters())
+        self.average.give(self.net.named_parameters())
 
     @torch.no_grad()
     def missed(self) -> dict[str, float]:
@@ -173,9 +168,5 @@ class LandmarksStage(nn.Module):
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Set that state."""
-        self.net.load_state_dict(_part(state, "net."))
-        self.average.restore(_part(state, "average."))
-
-
-def _part(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): t for name, t in state.items() if name.startswith(prefix)}
+        self.net.load_state_dict(part_of(state, "net."))
+        self.average.restore(part_of(state, "average."))

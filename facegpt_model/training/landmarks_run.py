@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
 from facegpt_model.training.config import ConfigError, load_config
 from facegpt_model.training.landmarks import LandmarksConfig, LandmarksStage
-from facegpt_model.training.loop import claim_folder, train
+from facegpt_model.training.loop import begin_run, train
 from facegpt_model.training.tower_run import Progress, Report, command, openhead, rounded
 from facegpt_model.vlm.dense_points import save_dense_points
 
@@ -23,9 +21,7 @@ def train_landmarks(
     config = load_config(LandmarksConfig, "landmarks", preset, overrides)
     if not config.faces:
         raise ConfigError("landmarks are learned from seen faces: give faces=FOLDER (facegpt data see)")
-    claim_folder(folder, config)
-    torch.set_num_threads(config.threads)
-    torch.manual_seed(config.seed)
+    begin_run(folder, config)
     progress("reading in closed form", 0.0)
     stage = LandmarksStage(openhead(), config)
     begun = stage.missed()

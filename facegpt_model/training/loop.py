@@ -79,14 +79,19 @@ def mixed_precision(config: LoopConfig) -> str:
     return "bf16" if native else "no"
 
 
-def claim_folder(folder: Path, config: LoopConfig) -> None:
-    """Write config.json, or see that an unfinished run in the folder has the same; ConfigError."""
+def begin_run(folder: Path, config: LoopConfig) -> None:
+    """Write config.json, or see that an unfinished run in the folder has the same; ConfigError.
+
+    Sets threads and seed too, before a stage draws the weights it starts with.
+    """
     file = folder / "config.json"
     settings = config.model_dump(mode="json")
     if file.exists() and (folder / "resume.pt").exists() and json.loads(file.read_text()) != settings:
         raise ConfigError(f"{folder} holds a run with other settings; choose another folder or remove it")
     folder.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(settings, indent=1) + "\n")
+    torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
 
 
 def train(

@@ -13,7 +13,7 @@ from facegpt_model.training.hearing import HearingStage
 from facegpt_model.training.instruction import InstructionStage
 from facegpt_model.training.intents import IntentsStage
 from facegpt_model.training.landmarks_run import train_landmarks
-from facegpt_model.training.loop import claim_folder, train
+from facegpt_model.training.loop import begin_run, train
 from facegpt_model.training.sight import train_sight
 from facegpt_model.training.tower_run import TOWER_STAGES, Progress, silent
 from facegpt_model.training.variants_run import train_variants
@@ -53,8 +53,7 @@ def main(
     if stage not in STAGES:
         raise ConfigError(f"no stage called {stage!r}; known: {', '.join([*STAGES, *WHOLE_STAGES])}")
     config = load_preset(stage, preset, overrides)
-    claim_folder(folder, config)
-    torch.set_num_threads(config.threads)
+    begin_run(folder, config)
     gpt = load_base()
     module = STAGES[stage](gpt, config)
     if config.start:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from facegpt_model.losses.shape import ShapeMetric
 from facegpt_model.training.config import ConfigError, LoopConfig, load_config
-from facegpt_model.training.loop import claim_folder
+from facegpt_model.training.loop import begin_run
 from facegpt_model.training.tower_data import read_faces
 from facegpt_model.training.tower_run import command, openhead
 from facegpt_model.vlm.model import SHIPPED_CHECKPOINT, FaceGPT, load_checkpoint
@@ -83,8 +83,7 @@ def train_sight(
     config = load_config(SightConfig, "alignment", preset, overrides)
     if not config.faces:
         raise ConfigError("the alignment stage needs faces=FOLDER (facegpt data see)")
-    claim_folder(folder, config)
-    torch.set_num_threads(config.threads)
+    begin_run(folder, config)
     target = SHIPPED_CHECKPOINT if config.start == "shipped" else Path(config.start)
     progress("reading what the tower says of synthetic faces", 0.0)
     faces = read_faces(config.faces)

@@ -21,8 +21,10 @@ from torch import Tensor, nn
 from facegpt_model.data.features import FEATURES, SeenFaces
 from facegpt_model.losses.shape import ShapeMetric
 from facegpt_model.morphable.openhead import OpenHead
+from facegpt_model.training.average import Average
 from facegpt_model.training.config import LoopConfig
 from facegpt_model.training.linear import calibrate_doubt, learn_linear, learn_scales
+from facegpt_model.training.parts import part_of, rates
 from facegpt_model.training.tower_data import DrawnSet
 from facegpt_model.vlm.frozen import FrozenFeatures
 from facegpt_model.vlm.tower import FaceTower, TowerSettings
@@ -92,7 +94,7 @@ class TowerStage(nn.Module):
         learn_linear(self.tower, faces, torch.arange(self.count), config.ridge)
         spread = self.metric(own, own.mean(0)).mean()
         self.register_buffer("spread", spread, persistent=False)
-        self.average = {name: p.detach().clone() for name, p in self.tower.named_parameters()}
+        self.average = Average(self.tower.named_parameters(), config.ema)
 
     def batches(self, rng: random.Random) -> Iterator[TowerBatch]:
         """Endless random batches of the faces that are learned from."""
@@ -116,30 +118,17 @@ class TowerStage(nn.Module):
             "doubt": config.doubt_weight * doubt.mean(),
         }
         if self.training:
-            self._average_weights()
+            self.average.follow(self.tower.named_parameters())
         return losses
 
     def parameter_groups(self) -> list[dict[str, object]]:
         """The transformer at the plain rate, the linear reading slowly."""
-        linear = list(self.tower.linear.parameters())
-        known = {id(parameter) for parameter in linear}
-        rest = [p for p in self.tower.parameters() if id(p) not in known]
-        return [
-            {"params": rest, "rate_factor": 1.0},
-            {"params": linear, "rate_factor": self.config.linear_rate},
-        ]
-
-    @torch.no_grad()
-    def _average_weights(self) -> None:
-        for name, parameter in self.tower.named_parameters():
-            self.average[name] = self.average[name].to(parameter.device)
-            self.average[name].lerp_(parameter, 1 - self.config.ema)
+        return rates(self.tower.parameters(), (self.tower.linear.parameters(), self.config.linear_rate))
 
     @torch.no_grad()
     def finish(self) -> None:
         """The averaged weights become the tower's; then refit, weight of the correction, and calibration."""
-        for name, parameter in self.tower.named_parameters():
-            parameter.copy_(self.average[name])
+        self.average.give(self.tower.named_parameters())
         self.tower.eval()
         self.tower.noise = 0.0
         learn_linear(self.tower, self.faces, torch.arange(self.count), self.config.refit_ridge)
@@ -167,14 +156,10 @@ class TowerStage(nn.Module):
         """Weights, scales and the average."""
         return {
             **{f"tower.{name}": tensor for name, tensor in self.tower.state_dict().items()},
-            **{f"average.{name}": tensor for name, tensor in self.average.items()},
+            **{f"average.{name}": tensor for name, tensor in self.average.state().items()},
         }
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Set that state."""
-        self.tower.load_state_dict(_part(state, "tower."))
-        self.average = {name: tensor.clone() for name, tensor in _part(state, "average.").items()}
-
-
-def _part(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): t for name, t in state.items() if name.startswith(prefix)}
+        self.tower.load_state_dict(part_of(state, "tower."))
+        self.average.restore(part_of(state, "average."))

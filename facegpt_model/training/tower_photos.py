@@ -32,8 +32,10 @@ from facegpt_model.perception.landmarks import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
 from facegpt_model.rendering.cameras import project
 from facegpt_model.rendering.deferred import interpolate, render
 from facegpt_model.rendering.face_area import face_area
+from facegpt_model.training.average import Average
 from facegpt_model.training.config import LoopConfig
 from facegpt_model.training.linear import calibrate_doubt
+from facegpt_model.training.parts import part_of, rates
 from facegpt_model.training.tower_codes import PhotoCodes, learn_scene
 from facegpt_model.vlm.frozen import FrozenFeatures
 from facegpt_model.vlm.tower import FaceTower
@@ -153,7 +155,7 @@ class PhotoStage(nn.Module):
         self.register_buffer("area", area, persistent=False)
         same = faces.person[known[1:]] == faces.person[known[:-1]]
         self.pairs = known[:-1][same]
-        self.average = {name: p.detach().clone() for name, p in self.learned()}
+        self.average = Average(self.learned(), config.ema)
 
     def learned(self) -> list[tuple[str, nn.Parameter]]:
         """What is trained."""
@@ -269,26 +271,18 @@ class PhotoStage(nn.Module):
 
     def _averaged(self, losses: dict[str, Tensor]) -> dict[str, Tensor]:
         if self.training:
-            with torch.no_grad():
-                for name, parameter in self.learned():
-                    self.average[name] = self.average[name].to(parameter.device)
-                    self.average[name].lerp_(parameter, 1 - self.config.ema)
+            self.average.follow(self.learned())
         return losses
 
     def parameter_groups(self) -> list[dict[str, object]]:
         """The linear readings slowly, the rest at the plain rate."""
         slow = [p for name, p in self.learned() if ".linear." in name]
-        rest = [p for name, p in self.learned() if ".linear." not in name]
-        return [
-            {"params": rest, "rate_factor": 1.0},
-            {"params": slow, "rate_factor": self.config.linear_rate},
-        ]
+        return rates((p for _, p in self.learned()), (slow, self.config.linear_rate))
 
     @torch.no_grad()
     def finish(self) -> None:
         """The averaged weights become the tower's; the doubt is calibrated on synthetic faces kept apart."""
-        for name, parameter in self.learned():
-            parameter.copy_(self.average[name])
+        self.average.give(self.learned())
         calibrate_doubt(self.tower, self.faces, torch.arange(self.count, len(self.faces)))
 
     @torch.no_grad()
@@ -319,15 +313,13 @@ class PhotoStage(nn.Module):
     def trainable(self) -> dict[str, Tensor]:
         """Weights, scales and the average."""
         state = {n: t for n, t in self.state_dict().items() if n.startswith(("tower.", "scene."))}
-        return {**state, **{f"average.{name}": tensor for name, tensor in self.average.items()}}
+        return {**state, **{f"average.{name}": tensor for name, tensor in self.average.state().items()}}
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Set that state."""
         own = {n: t for n, t in state.items() if not n.startswith("average.")}
         self.load_state_dict(own, strict=False)
-        self.average = {
-            n.removeprefix("average."): t.clone() for n, t in state.items() if n.startswith("average.")
-        }
+        self.average.restore(part_of(state, "average."))
 
 
 def _moved(seen: FrozenFeatures, device: torch.device) -> FrozenFeatures:

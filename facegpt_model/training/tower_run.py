@@ -13,7 +13,7 @@ import torch
 from facegpt_model.morphable.base import load
 from facegpt_model.morphable.openhead import OpenHead
 from facegpt_model.training.config import ConfigError, load_config
-from facegpt_model.training.loop import claim_folder, train
+from facegpt_model.training.loop import begin_run, train
 from facegpt_model.training.tower import TowerConfig, TowerStage
 from facegpt_model.training.tower_codes import read_codes
 from facegpt_model.training.tower_data import draw_faces, mean_answer, portraits_of, read_faces
@@ -37,8 +37,7 @@ def train_tower(
     portraits = Path(config.portraits) if config.portraits else None
     if not config.faces and not config.draw:
         raise ConfigError("the tower learns from faces: give faces=FOLDER (facegpt data see) or sets to draw")
-    claim_folder(folder, config)
-    torch.set_num_threads(config.threads)
+    begin_run(folder, config)
     head = openhead()
     faces = read_faces(config.faces) if config.faces else draw_faces(config.draw, portraits, folder, progress)
     progress("reading in closed form", 0.0)
@@ -73,8 +72,7 @@ def train_photos(
     for name, where in (("faces", "facegpt data see"), ("portraits", "facegpt data prepare")):
         if not getattr(config, name):
             raise ConfigError(f"the photo stage needs {name}=FOLDER ({where})")
-    claim_folder(folder, config)
-    torch.set_num_threads(config.threads)
+    begin_run(folder, config)
     head = openhead()
     photos = portraits_of(Path(config.portraits), folder / "portraits", None, progress)
     codes = read_codes(Path(config.codes), head, photos) if config.codes else None

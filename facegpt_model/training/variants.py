@@ -22,7 +22,9 @@ from facegpt_model.morphable.people import antisymmetric, sample_people
 from facegpt_model.semantics.axes import Axes
 from facegpt_model.semantics.likely import POLES, RIDGE, RULES, reading_row, slider_rows
 from facegpt_model.semantics.words import AGE_SPAN, MIDDLE_AGE
+from facegpt_model.training.average import Average
 from facegpt_model.training.config import LoopConfig
+from facegpt_model.training.parts import part_of, rates
 from facegpt_model.vlm.variants import SHIPPED_FLOW, FlowSettings, VariantFlow, drift, read_flow, sayable
 
 BLOCK = 500  # people drawn at a time
@@ -113,7 +115,7 @@ class VariantsStage(nn.Module):
             begun = read_flow(SHIPPED_FLOW if config.start == "shipped" else Path(config.start))
             self.flow.load_state_dict(begun.state_dict())
         self._learn_people(head)
-        self.average = {name: p.detach().clone() for name, p in self.flow.named_parameters()}
+        self.average = Average(self.flow.named_parameters(), config.ema)
         self._tables(head, axes)
         self.flip = torch.ones(size)  # a face in the mirror: the same sides' difference, turned round
         self.flip[: head.layout.identity][antisymmetric(head)] = -1.0
@@ -224,40 +226,29 @@ class VariantsStage(nn.Module):
         learned = learned - _corrected(learned, batch.rows, batch.gain)
         wanted = way.float() - drift(time) * (at - batch.centre[:, None].float())
         if self.training:
-            self._average_weights()
+            self.average.follow(self.flow.named_parameters())
         return {"flow": ((learned - wanted) / scale).square().mean()}
 
     def parameter_groups(self) -> list[dict[str, object]]:
         """All at the plain rate."""
-        return [{"params": list(self.flow.parameters()), "rate_factor": 1.0}]
-
-    @torch.no_grad()
-    def _average_weights(self) -> None:
-        for name, parameter in self.flow.named_parameters():
-            self.average[name] = self.average[name].to(parameter.device)
-            self.average[name].lerp_(parameter, 1 - self.config.ema)
+        return rates(self.flow.parameters())
 
     @torch.no_grad()
     def finish(self) -> None:
         """The averaged weights become the flow's."""
-        for name, parameter in self.flow.named_parameters():
-            parameter.copy_(self.average[name])
+        self.average.give(self.flow.named_parameters())
 
     def trainable(self) -> dict[str, Tensor]:
         """Weights and their average."""
         return {
             **{f"flow.{name}": tensor for name, tensor in self.flow.state_dict().items()},
-            **{f"average.{name}": tensor for name, tensor in self.average.items()},
+            **{f"average.{name}": tensor for name, tensor in self.average.state().items()},
         }
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Set that state."""
-        parts: dict[str, dict[str, Tensor]] = {"flow": {}, "average": {}}
-        for name, tensor in state.items():
-            part, _, rest = name.partition(".")
-            parts[part][rest] = tensor.clone()
-        self.flow.load_state_dict(parts["flow"])
-        self.average = parts["average"]
+        self.flow.load_state_dict(part_of(state, "flow."))
+        self.average.restore(part_of(state, "average."))
 
 
 def _corrected(offset: Tensor, rows: Tensor, gain: Tensor) -> Tensor:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
 from facegpt_model.semantics.axes import load_axes
 from facegpt_model.training.config import load_config
-from facegpt_model.training.loop import claim_folder, train
+from facegpt_model.training.loop import begin_run, train
 from facegpt_model.training.tower_run import Progress, Report, command, openhead
 from facegpt_model.training.variants import VariantsConfig, VariantsStage, draw_people
 from facegpt_model.vlm.variants import save_flow
@@ -22,8 +20,7 @@ def train_variants(
 ) -> Path:
     """Draw people once, teach the flow, write its file; the checkpoint's folder."""
     config = load_config(VariantsConfig, "variants", preset, overrides)
-    claim_folder(folder, config)
-    torch.set_num_threads(config.threads)
+    begin_run(folder, config)
     head = openhead()
     people = draw_people(head, config.people, config.seed, folder, progress)
     stage = VariantsStage(head, load_axes(head), people, config)

@@ -16,9 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import torch.distributed as dist
 from torch.autograd import gradcheck
-from torch.nn.parallel import DistributedDataParallel
 
 import facegpt_model
 from facegpt_model.data.features import read_seen
@@ -43,6 +41,7 @@ from facegpt_model.training.tower_data import portraits_of, read_faces
 from facegpt_model.training.tower_photos import PhotoConfig, PhotoStage
 from facegpt_model.vlm.tower import FaceTower, TowerSettings, read_tower, save_tower
 from facegpt_model.vlm.tower_scene import aligned_view
+from tests.test_training.halves import in_two, learn_half
 
 PORTRAIT = Path(facegpt_model.__file__).parent / "data" / "examples" / "portrait.jpg"
 SMALL = [
@@ -262,32 +261,17 @@ def test_a_killed_run_goes_on(places: Path, tmp_path: Path) -> None:
     assert (tmp_path / "checkpoint" / "tower.safetensors").is_file()
 
 
-def learn_half(rank: int, places: str, meeting: str, results: str) -> None:
-    """One of two processes: its half of a batch, its gradient after the exchange."""
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=2)
+def learn(rank: int, places: str, meeting: str, results: str) -> None:
+    """One of two processes."""
     stage = stage_of(Path(places), "compared=2").train()
-    wrapped = DistributedDataParallel(stage)
     photos = stage.train_photos[2 * rank : 2 * rank + 2]
-    losses = wrapped(stage.batch(photos, torch.arange(4 * rank, 4 * rank + 4), 4))
-    total = torch.stack(list(losses.values())).sum()
-    total.backward()
-    torch.save({"loss": total.detach(), "gradient": stage.tower.correct.weight.grad}, f"{results}/{rank}.pt")
-    dist.barrier()
-    os._exit(0)  # taking the group down can wait for ever: its thread wants the interpreter that waits for it
+    batch = stage.batch(photos, torch.arange(4 * rank, 4 * rank + 4), 4)
+    learn_half(stage, batch, stage.tower.correct.weight, rank, meeting, results)
 
 
 @pytest.mark.slow
 def test_two_processes_learn_from_photos_what_one_does(places: Path, tmp_path: Path) -> None:
-    where = (str(places), str(tmp_path / "meeting"), str(tmp_path))
-    code = (
-        f"import sys\nsys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        f"import test_photo_stage\ntest_photo_stage.learn_half(int(sys.argv[1]), *{where!r})"
-    )
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
-    both = [subprocess.Popen([sys.executable, "-c", code, str(rank)], env=environment) for rank in (0, 1)]
-    assert [process.wait(timeout=600) for process in both] == [0, 0]
-    halves = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
+    halves = in_two("tests.test_training.test_photo_stage", places, tmp_path)
     stage = stage_of(places, "compared=4").train()
     total = torch.stack(list(stage(stage.batch(stage.train_photos[:4], torch.arange(8), 8)).values())).sum()
     total.backward()

@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch.distributed as dist
-from torch.nn.parallel import DistributedDataParallel
 
 from facegpt_model.data.features import SeenFaces, read_seen
 from facegpt_model.morphable.base import load
@@ -24,6 +22,7 @@ from facegpt_model.training.tower import TowerConfig, TowerStage
 from facegpt_model.training.tower_data import read_faces
 from facegpt_model.vlm.frozen import FrozenFeatures
 from facegpt_model.vlm.tower import read_tower
+from tests.test_training.halves import in_two, learn_half
 
 SMALL = [
     *("held_out=16", "batch_size=8", "width=32", "depth=1", "dropout=0", "feature_noise=0", "ridge=0.1"),
@@ -94,11 +93,11 @@ def test_faces_must_be_named_and_be_enough(folder: Path, tmp_path: Path) -> None
 
 def test_the_average_follows_the_weights(folder: Path) -> None:
     stage = stage_of(folder, "ema=0.5").train()
-    before = stage.average["linear.bias"].clone()
+    before = stage.average.weights["linear.bias"].clone()
     with torch.no_grad():
         stage.tower.linear.bias.add_(1.0)
     stage(stage.batch(torch.arange(8)))
-    torch.testing.assert_close(stage.average["linear.bias"], before + 0.5)
+    torch.testing.assert_close(stage.average.weights["linear.bias"], before + 0.5)
     state = {name: tensor.clone() for name, tensor in stage.trainable().items()}
     other = stage_of(folder)
     other.restore(state)
@@ -109,8 +108,8 @@ def test_the_average_follows_the_weights(folder: Path) -> None:
 def test_the_end_of_a_run_refits_weighs_and_calibrates(folder: Path) -> None:
     stage = stage_of(folder, "correction=0.25", "refit_ridge=3.0")
     with torch.no_grad():
-        stage.average["correct.weight"].normal_()
-    drawn = stage.average["correct.weight"].clone()
+        stage.average.weights["correct.weight"].normal_()
+    drawn = stage.average.weights["correct.weight"].clone()
     stage.finish()
     torch.testing.assert_close(stage.tower.correct.weight, 0.25 * drawn)
     apart = stage_of(folder, "ridge=3.0")
@@ -179,31 +178,16 @@ def test_a_killed_run_goes_on_where_it_was(folder: Path, tmp_path: Path) -> None
     assert (tmp_path / "checkpoint" / "tower.safetensors").is_file()
 
 
-def learn_half(rank: int, folder: str, meeting: str, results: str) -> None:
-    """One of two processes: its half of a batch, its gradient after the exchange."""
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=2)
+def learn(rank: int, folder: str, meeting: str, results: str) -> None:
+    """One of two processes."""
     stage = stage_of(Path(folder)).train()
-    wrapped = DistributedDataParallel(stage)
-    losses = wrapped(stage.batch(torch.arange(8 * rank, 8 * rank + 8)))
-    total = torch.stack(list(losses.values())).sum()
-    total.backward()
-    torch.save({"loss": total.detach(), "gradient": stage.tower.correct.weight.grad}, f"{results}/{rank}.pt")
-    dist.barrier()
-    os._exit(0)  # taking the group down can wait for ever: its thread wants the interpreter that waits for it
+    batch = stage.batch(torch.arange(8 * rank, 8 * rank + 8))
+    learn_half(stage, batch, stage.tower.correct.weight, rank, meeting, results)
 
 
 @pytest.mark.slow
 def test_two_processes_learn_what_one_does(folder: Path, tmp_path: Path) -> None:
-    places = (str(folder), str(tmp_path / "meeting"), str(tmp_path))
-    code = (
-        f"import sys\nsys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        f"import test_tower_stage\ntest_tower_stage.learn_half(int(sys.argv[1]), *{places!r})"
-    )
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
-    both = [subprocess.Popen([sys.executable, "-c", code, str(rank)], env=environment) for rank in (0, 1)]
-    assert [process.wait(timeout=600) for process in both] == [0, 0]
-    halves = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
+    halves = in_two("tests.test_training.test_tower_stage", folder, tmp_path)
     stage = stage_of(folder).train()
     total = torch.stack(list(stage(stage.batch(torch.arange(16))).values())).sum()
     total.backward()
@@ -212,3 +196,14 @@ def test_two_processes_learn_what_one_does(folder: Path, tmp_path: Path) -> None
     assert gradient is not None and float(gradient.abs().max()) > 0
     for half in halves:
         torch.testing.assert_close(half["gradient"], gradient, atol=1e-6, rtol=1e-4)
+
+
+def test_a_run_depends_on_its_seed_and_not_on_what_was_drawn_before(folder: Path, tmp_path: Path) -> None:
+    towers = []
+    for before in (1, 2):
+        torch.manual_seed(before)
+        settings = [*SMALL, f"faces={folder}", "steps=2"]
+        out = run.main("tower", "cpu", settings, tmp_path / str(before))
+        towers.append(read_tower(out)[0].state_dict())
+    for name, tensor in towers[0].items():
+        torch.testing.assert_close(tensor, towers[1][name], rtol=0, atol=0, msg=name)
