@@ -30,7 +30,7 @@ from facegpt_model.rendering.cameras import project, rotation_matrix
 from facegpt_model.rendering.face_area import face_area
 from facegpt_model.rendering.lighting import sh_basis
 from facegpt_model.rendering.topology import vertex_normals
-from facegpt_model.rendering.visibility import rasterise
+from facegpt_model.rendering.visibility import hidden_places
 from facegpt_model.skin.detail import SkinDetail
 
 Array = NDArray[np.float64]
@@ -38,7 +38,6 @@ Array = NDArray[np.float64]
 SIZE, PAINT_SIZE = 512, 1024  # texels along a side of the map, and of the paint it is relative to
 FACE_PIXELS = 420  # height of the face in the picture that is read: about a texel a pixel
 FACING = (0.25, 0.6)  # cosines between which a texel's weight rises to 1
-HIDDEN_MM = 3.0
 WARP_MM = 7.0  # over how far a landmark pulls its surroundings
 BROAD_TEXELS, PATCH_TEXELS, FINE_TEXELS = 16.0, 5.0, 4.0
 BROAD_SHARE, BROAD_MOST = 0.55, 0.22  # of the logarithm that is kept of broad differences
@@ -107,7 +106,8 @@ def _read(
     facing = -(normal * place).sum(axis=1) / np.linalg.norm(place, axis=1)
     pull = _pull(model, code, view, points)
     pixel = texels.on(np.column_stack([screen[:, :2] + pull, screen])).astype(float)
-    weight = _rising(facing, *FACING) * _visible(screen, model.triangles.numpy(), pixel[:, 2:], photo.size)
+    hidden = hidden_places(screen, model.triangles.numpy(), pixel[:, 2:], photo.size)
+    weight = _rising(facing, *FACING) * ~hidden
     weight *= texels.on(face_area(model, code, to_hairline=True).numpy()[:, None])[:, 0]
     colour, inside = _colours(photo, points, pixel[:, :2])
     weight *= inside * ~_within(photo, points, pixel[:, :2])
@@ -132,17 +132,6 @@ def _pull(model: OpenHead, code: FaceCode, view: View, points: Array) -> Array:
     gap = torch.cdist(mean, model.landmarks468(mean[None].float())[0].double()[INNER])
     near = torch.exp(-0.5 * (gap / WARP_MM) ** 2)
     return ((near @ torch.from_numpy(missed)) / (near.sum(dim=1, keepdim=True) + 0.5)).numpy()
-
-
-def _visible(screen: Array, triangles: NDArray[np.int64], pixel: Array, size: tuple[int, int]) -> Array:
-    """(F,) 1 where nothing else lies before a texel."""
-    scale = SIZE / max(size)
-    width, height = int(size[0] * scale), int(size[1] * scale)
-    flat = np.column_stack([screen[:, :2] * scale, 1 / np.maximum(screen[:, 2], 1.0)])
-    _, nearness = rasterise(flat, triangles, height, width)
-    column = np.clip((pixel[:, 0] * scale).astype(int), 0, width - 1)
-    row = np.clip((pixel[:, 1] * scale).astype(int), 0, height - 1)
-    return (pixel[:, 2] < 1 / np.maximum(nearness[row, column], 1e-9) + HIDDEN_MM).astype(float)
 
 
 def _colours(photo: Image.Image, points: Array, pixel: Array) -> tuple[Array, Array]:

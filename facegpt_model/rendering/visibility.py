@@ -19,6 +19,8 @@ from facegpt_model.rendering.cameras import NEAR_MM
 from facegpt_model.rendering.compiled.pictures import each_picture
 
 MIN_AREA = 1e-5  # twice the screen area in square pixels below which a triangle is not drawn
+DEPTH_SIZE = 512  # pixels of the depth picture that tells what is hidden
+HIDDEN_MM = 3.0  # by how much a place may lie behind the depth picture
 
 
 @njit(cache=True, nogil=True)
@@ -73,6 +75,23 @@ def rasterise(
         nearest,
     )
     return ids, nearest
+
+
+def hidden_places(
+    screen: np.ndarray, triangles: np.ndarray, pixel: np.ndarray, size: tuple[int, int]
+) -> np.ndarray:
+    """(n,) whether something else of a head lies before each place.
+
+    screen: (V, 3) its vertices, pixel: (n, 3) the places, both in pixels and mm of depth; size: of the photo
+    """
+    scale = DEPTH_SIZE / max(size)
+    height, width = int(size[1] * scale), int(size[0] * scale)
+    points = np.column_stack([screen[:, :2] * scale, 1 / np.maximum(screen[:, 2], 1.0)])
+    _, nearness = rasterise(points, triangles, height, width)
+    column = np.clip((pixel[:, 0] * scale).astype(int), 0, width - 1)
+    row = np.clip((pixel[:, 1] * scale).astype(int), 0, height - 1)
+    front = 1 / np.maximum(nearness[row, column].astype(np.float64), 1e-9)
+    return np.asarray(pixel[:, 2] > front + HIDDEN_MM)
 
 
 class NumbaVisibility:

@@ -26,12 +26,10 @@ from facegpt_model.perception.blendshapes import BLENDSHAPE_NAMES
 from facegpt_model.rendering.cameras import project, rotation_matrix
 from facegpt_model.rendering.occlusion import ambient_occlusion
 from facegpt_model.rendering.topology import vertex_normals
-from facegpt_model.rendering.visibility import rasterise
+from facegpt_model.rendering.visibility import hidden_places
 
 Array = NDArray[np.floating[Any]]
 
-DEPTH_SIZE = 512  # pixels of the depth picture that tells what is hidden
-HIDDEN_MM = 3.0  # by how much a place may lie behind the depth picture
 BLUR_PIXELS = 0.7  # of the photo before it is read: its noise and JPEG blocks are not skin
 DARKEST, BRIGHTEST = 6 / 255, 250 / 255  # sRGB outside of which a colour has been clipped
 
@@ -131,7 +129,7 @@ def unproject(portrait: Portrait, model: OpenHead, texels: Texels) -> Unprojecte
     place, pixel = texels.of_vertices(there), texels.of_vertices(screen)
     facing = -(normal * place).sum(axis=1) / np.linalg.norm(place, axis=1)
     colour, inside = _read(photo, pixel[:, :2])
-    hidden = _hidden(screen, model.triangles.numpy(), pixel, photo.size)
+    hidden = hidden_places(screen, model.triangles.numpy(), pixel, photo.size)
     return Unprojected(colour, normal * (1, -1, -1), facing, inside & ~hidden & (facing > 0))
 
 
@@ -162,17 +160,3 @@ def blurred(image: Array, sigma: float, axis: int) -> Array:
     padded = np.pad(image, padding, mode="edge")
     length = image.shape[axis]
     return np.asarray(sum(w * np.take(padded, range(k, k + length), axis=axis) for k, w in enumerate(kernel)))
-
-
-def _hidden(
-    screen: Array, triangles: NDArray[np.int64], pixel: Array, size: tuple[int, int]
-) -> NDArray[np.bool_]:
-    """(n,) whether something else lies before each texel."""
-    scale = DEPTH_SIZE / max(size)
-    height, width = int(size[1] * scale), int(size[0] * scale)
-    points = np.column_stack([screen[:, :2] * scale, 1 / np.maximum(screen[:, 2], 1.0)])
-    _, nearness = rasterise(points, triangles, height, width)
-    column = np.clip((pixel[:, 0] * scale).astype(int), 0, width - 1)
-    row = np.clip((pixel[:, 1] * scale).astype(int), 0, height - 1)
-    front = 1 / np.maximum(nearness[row, column].astype(np.float64), 1e-9)
-    return np.asarray(pixel[:, 2] > front + HIDDEN_MM)
