@@ -1,7 +1,7 @@
 """What a turn asks for by its words alone: weights of words, word pairs and pieces of words for each intent.
 
-Stands in where a checkpoint has no intent head (vlm/intent_head.py): it knows nothing of word order
-beyond three words. Learned by training/word_votes.py from the same turns.
+Counts beside a checkpoint's intent head (vlm/intent_head.py), and alone where it has none: it knows
+nothing of word order beyond three words. Learned by training/word_votes.py from the same turns.
 """
 
 from __future__ import annotations

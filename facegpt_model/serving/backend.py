@@ -66,6 +66,13 @@ class Reply:
     faces: tuple[FaceEstimate, ...] = field(default=())
 
 
+def told(text: str, on_text: Callable[[str], None] | None) -> Reply:
+    """An answer that is there at once, streamed as one piece."""
+    if on_text is not None:
+        on_text(text)
+    return Reply(text)
+
+
 class Backend(Protocol):
     """Answers conversations; `name` is the model as "name@version"."""
 

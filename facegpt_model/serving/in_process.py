@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from facegpt_model.face import FaceEstimate
-from facegpt_model.serving.backend import BackendError, ChatTurn, Reply, ToolCall, ToolSchema
+from facegpt_model.serving.backend import BackendError, ChatTurn, Reply, ToolCall, ToolSchema, told
 from facegpt_model.serving.decoding import Decoder, Grammars
 from facegpt_model.serving.rules import (
     HEARD,
@@ -101,9 +101,7 @@ class InProcessBackend:
         asked = votes(self._intents(words), turn.words) if turn else None
         bound = wanted(asked, turn or Turn(""), heard, tools, rules)
         if bound.said:
-            if on_text is not None:
-                on_text(bound.said)
-            return Reply(bound.said)
+            return told(bound.said, on_text)
         heard, rules = sayable(heard), bound.rules
         spoken = ""
         while len(answer.ids) < MAX_ANSWER:

@@ -21,7 +21,7 @@ from facegpt_model.dialogue.intents import INTENTS, intent_rows
 from facegpt_model.face import FaceEstimate
 from facegpt_model.morphable.base import load
 from facegpt_model.semantics.axes import Axes, load_axes
-from facegpt_model.serving.backend import BackendError, ChatTurn, Reply, ToolCall, ToolSchema
+from facegpt_model.serving.backend import BackendError, ChatTurn, Reply, ToolCall, ToolSchema, told
 from facegpt_model.serving.decoding import call_schema, heard_grammar, sentence_grammar
 from facegpt_model.serving.rules import (
     HEARD,
@@ -146,9 +146,7 @@ class VllmBackend:
         asked = votes(intents, turn.words) if turn else None
         bound = wanted(asked, turn or Turn(""), heard, tools, rules)
         if bound.said:
-            if on_text is not None:
-                on_text(bound.said)
-            return Reply(bound.said)
+            return told(bound.said, on_text)
         heard, rules = sayable(heard), bound.rules
         if bound.must_call:
             return Reply("", (self._tool_call(ids, bound.tools),))
