@@ -46,7 +46,7 @@ def write(seed):
             identity = torch.randn(25, 150, generator=generator)
             faces = [NewFace(replace(code, identity=row[None]), facts) for row in identity]
             for known in store.add(faces).ids:
-                print("stored", known, flush=True)
+                os.write(1, f"stored {known}\\n".encode())  # at once: a kill may come between two writes
 
 for line in sys.stdin:
     writer = os.fork()
