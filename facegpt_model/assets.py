@@ -9,6 +9,7 @@ carries `.part` in its name.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -321,17 +322,18 @@ def _replace_text(file: Path, text: str) -> None:
 
 
 def _bytes_under(folder: Path) -> int:
+    """Size of all files; files and folders that pip moves away meanwhile do not count."""
     total = 0
-    for file in folder.rglob("*"):
-        try:
-            total += file.stat().st_size if file.is_file() else 0
-        except FileNotFoundError:  # pip moved it meanwhile
-            continue
+    for place, _, files in os.walk(folder):  # skips a folder that is gone, where rglob raises
+        for file in files:
+            with contextlib.suppress(FileNotFoundError):
+                total += os.stat(os.path.join(place, file)).st_size
     return total
 
 
 def _remove_stale_parts(folder: Path) -> None:
     """Forget what a killed download left behind a day ago or earlier."""
     for part in folder.glob("*.part"):
-        if time.time() - part.stat().st_mtime > STALE_SECONDS:
-            shutil.rmtree(part, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # another process has just ended its download
+            if time.time() - part.stat().st_mtime > STALE_SECONDS:
+                shutil.rmtree(part, ignore_errors=True)
