@@ -62,7 +62,7 @@ def main(
     with torch.no_grad():
         gpt.token_rows[module.special] = module.rows
     card: dict[str, object] = {
-        "name": "facegpt-smol@4",
+        "name": "facegpt-smol@5",
         "command": f"facegpt train {stage} --preset {preset} {' '.join(overrides)}".strip(),
         "begun_from": config.start,
         "clause_layer": config.clause_layer,
