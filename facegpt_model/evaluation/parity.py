@@ -15,7 +15,6 @@ from torch import Tensor
 from facegpt_model.evaluation import text
 from facegpt_model.evaluation.tools import tool_calls
 from facegpt_model.serving.backend import Backend, ChatTurn, Reply, ToolSchema
-from facegpt_model.serving.decoding import Decoder
 from facegpt_model.serving.in_process import InProcessBackend
 from facegpt_model.serving.vllm_client import VllmBackend
 from facegpt_model.vlm.tokens import FACE, prompt
@@ -112,9 +111,9 @@ def statements(count: int) -> list[str]:
 @torch.no_grad()
 def own_sliders(backend: InProcessBackend, said: str) -> Tensor:
     """(K,) slider values the engine in this process reads at the last token of a text."""
-    decoder = Decoder(backend.gpt.model.model.language_model)
-    decoder.feed(backend.gpt.tokenizer(said, add_special_tokens=False).input_ids)
-    return backend.gpt.model.face_head.sliders(decoder.hidden)[0]
+    ids = backend.gpt.tokenizer(said, add_special_tokens=False, return_tensors="pt").input_ids
+    state = backend.gpt.model.model.language_model(input_ids=ids).last_hidden_state[:, -1]
+    return backend.gpt.model.face_head.sliders(state)[0]
 
 
 def served_sliders(backend: VllmBackend, said: str) -> Tensor:

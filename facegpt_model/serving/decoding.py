@@ -1,4 +1,4 @@
-"""Greedy decoding with a KV cache, and grammar masks for tool calls and canonical sentences.
+"""Grammar masks for tool calls and canonical sentences.
 
 The model decides freely whether to speak or to call a tool; once it has opened a call, only
 tokens that lead to a valid call are allowed, so a slider or a face cannot be made up. In the
@@ -17,44 +17,12 @@ import llguidance.numpy as masks
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import DynamicCache, LlamaModel, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 from facegpt_model.semantics.axes import phrase_table
 from facegpt_model.semantics.words import Degree
 from facegpt_model.serving.backend import BackendError, ToolSchema
 from facegpt_model.vlm.hearing import Possible, Wording
-
-
-class Decoder:
-    """One growing sequence: feed tokens, look at the last hidden state and the next logits.
-
-    middle: states of layer `middle_layer` for the tokens of the last `feed`, (T, H)
-    """
-
-    def __init__(self, language_model: LlamaModel, middle_layer: int = 0) -> None:
-        self.language_model = language_model
-        self.cache = DynamicCache()
-        self.middle_layer = middle_layer
-        self.hidden = torch.zeros(1, language_model.config.hidden_size)
-        self.middle = self.hidden
-
-    @torch.no_grad()
-    def feed(self, ids: Sequence[int]) -> None:
-        """Append tokens; `hidden` is then the (1, H) final state of the last of them."""
-        output = self.language_model(
-            input_ids=torch.tensor([list(ids)]),
-            past_key_values=self.cache,
-            use_cache=True,
-            output_hidden_states=bool(self.middle_layer),
-        )
-        self.hidden = output.last_hidden_state[:, -1]
-        if self.middle_layer:
-            self.middle = output.hidden_states[self.middle_layer][0]
-
-    @torch.no_grad()
-    def logits(self) -> Tensor:
-        """(vocabulary,) logits of the next token."""
-        return self.hidden[0] @ self.language_model.embed_tokens.weight.T
 
 
 class Grammars:
@@ -182,6 +150,7 @@ class Matcher:
 
     def __init__(self, matcher: llguidance.LLMatcher, vocabulary: int) -> None:
         self._matcher = matcher
+        self._size = vocabulary
         self._mask = masks.allocate_token_bitmask(1, vocabulary)
 
     @property
@@ -189,23 +158,35 @@ class Matcher:
         """True when the call or sentence is complete."""
         return bool(self._matcher.is_stopped())
 
-    def choose(self, logits: Tensor) -> list[int]:
-        """The best allowed token, followed by the tokens that are then forced."""
+    def allowed(self) -> Tensor:
+        """(V,) bool: the tokens that may come next."""
         masks.fill_next_token_bitmask(self._matcher, self._mask, 0)
-        scores = logits.float().numpy().copy()[None]
-        masks.apply_token_bitmask_inplace(scores, self._mask)
-        token = int(np.argmax(scores[0]))
-        self._consume(token)
-        forced = [] if self.finished else list(self._matcher.compute_ff_tokens())
-        for more in forced:
-            self._consume(more)
-        return [token, *forced]
+        bits = np.unpackbits(self._mask[0].view(np.uint8), count=self._size, bitorder="little")
+        return torch.from_numpy(bits.view(np.bool_))
+
+    def accept(self, token: int) -> list[int]:
+        """Take one allowed token; returns those that are then forced, which are taken too."""
+        self.take([token])
+        return [] if self.finished else self.forced()
+
+    def forced(self) -> list[int]:
+        """The tokens that must come now, which are taken."""
+        tokens = list(self._matcher.compute_ff_tokens())
+        self.take(tokens)
+        return tokens
+
+    def choose(self, logits: Tensor) -> list[int]:
+        """The best allowed token of (V,) logits, followed by the tokens that are then forced."""
+        token = int(logits[: self._size].masked_fill(~self.allowed(), -torch.inf).argmax())
+        return [token, *self.accept(token)]
 
     def take(self, ids: Sequence[int]) -> None:
         """Tokens that were chosen elsewhere; BackendError if the grammar does not allow them."""
         for token in ids:
-            self._consume(token)
+            if not self._matcher.consume_token(token):
+                raise BackendError(f"the grammar stopped: {self._matcher.get_error()}")
 
-    def _consume(self, token: int) -> None:
-        if not self._matcher.consume_token(token):
-            raise BackendError(f"the grammar stopped: {self._matcher.get_error()}")
+    def undo(self, tokens: int) -> None:
+        """Take back the last so many tokens."""
+        if tokens and not self._matcher.rollback(tokens):
+            raise BackendError(f"the grammar cannot go back: {self._matcher.get_error()}")

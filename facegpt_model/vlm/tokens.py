@@ -23,6 +23,7 @@ END = "<|im_end|>"
 CONTROL_TOKENS = ("<|im_start|>", END, "<|endoftext|>")  # the tokenizer would read them as control
 FACES_SHOWN = 4  # newest handles in the state line
 PHOTOS_SHOWN = 2
+INTRODUCTION = "You are FaceGPT. Faces:"
 
 
 def token_id(tokenizer: PreTrainedTokenizerFast, token: str) -> int:
@@ -37,13 +38,18 @@ def text_of(tokenizer: PreTrainedTokenizerFast, ids: Sequence[int]) -> str:
 
 def state_line(faces: Sequence[str], photos: Sequence[str]) -> str:
     """The system text: who speaks, and which faces and photos there are (newest last)."""
-    line = "You are FaceGPT. Faces: " + (", ".join(faces[-FACES_SHOWN:]) or "none") + "."
+    line = f"{INTRODUCTION} " + (", ".join(faces[-FACES_SHOWN:]) or "none") + "."
     return line + (f" Photos: {', '.join(photos[-PHOTOS_SHOWN:])}." if photos else "")
 
 
 def message(role: str, text: str) -> str:
     """One ChatML message."""
     return f"<|im_start|>{role}\n{text}{END}\n"
+
+
+def prompt_beginning() -> str:
+    """What every prompt begins with."""
+    return f"<|im_start|>system\n{INTRODUCTION}"
 
 
 def call_text(name: str, arguments: dict[str, Any]) -> str:

@@ -12,6 +12,8 @@ from facegpt_model.semantics.axes import axis_list, axis_named
 from facegpt_model.semantics.words import parse
 from facegpt_model.serving.backend import ToolSchema
 from facegpt_model.serving.decoding import Grammars, Matcher, heard_changes
+from facegpt_model.serving.rules import Rules
+from facegpt_model.serving.speech import Speech, Words
 from facegpt_model.vlm.backbones import load_smollm2
 from facegpt_model.vlm.hearing import Possible, Wording
 from tools.edit import EditRequest
@@ -81,3 +83,26 @@ def test_other_tools_and_silence_leave_the_schema_alone() -> None:
     edit = ToolSchema("edit", "edit", strict_schema(EditRequest))
     assert heard_changes(export, HEARD) is export
     assert heard_changes(edit, ()) is edit
+
+
+def test_a_sentence_can_be_taken_back_and_said_in_another_way(tokenizer: PreTrainedTokenizerFast) -> None:
+    speech = Speech(tokenizer, Words(tokenizer), Grammars(tokenizer), Rules(False, True), HEARD, [])
+    open_man, man = (tokenizer(text, add_special_tokens=False).input_ids for text in ("A", " man"))
+    for token in [*open_man, *man]:
+        assert speech.take(token) == []
+    begun = speech.allowed()
+    assert begun.sum() < 20 and speech.closing
+    forced = speech.take(int(begun.nonzero()[0, 0]))
+    speech.undo(1 + len(forced))
+    assert torch.equal(speech.allowed(), begun) and text_of(tokenizer, speech.ids) == "A man"
+    speech.undo(1)  # " man": free words again
+    assert speech.allowed().sum() > 40_000 and not speech.closing and text_of(tokenizer, speech.ids) == "A"
+    for token in tokenizer(" woman", add_special_tokens=False).input_ids:
+        speech.take(token)
+    generator = torch.Generator().manual_seed(0)
+    while not speech.finished:
+        allowed = speech.allowed().nonzero()[:, 0]
+        speech.take(int(allowed[torch.randint(len(allowed), (1,), generator=generator)]))
+    said = parse(text_of(tokenizer, speech.ids))
+    assert said is not None and said.sex == "woman" and len(said.phrases) == 3
+    assert tokenizer.decode(speech.closing) == " <FACE>"
