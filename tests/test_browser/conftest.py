@@ -27,7 +27,7 @@ from PIL import Image
 from facegpt_model.gltf import glb_bytes
 from facegpt_model.mesh import Mesh, NamedMesh, mesh_of
 from facegpt_model.morphable.base import load
-from tests.test_browser.pages import WAIT, Listener, calm
+from tests.test_browser.pages import WAIT, Listener, calm, shot
 from ui.viewer import bundle
 
 SIZE = 400
@@ -41,6 +41,7 @@ FLAGS = [
     "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
 ]  # fmt: skip
+FAILED = pytest.StashKey[bool]()
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -175,9 +176,20 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     )
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Remember on the test whether it failed, for the pictures of its pages."""
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
+
+
 @pytest.fixture
-def visit(browser: Any, address: str) -> Iterator[Callable[..., Any]]:
-    """visit(path, **context options): a page that may ask nothing of any other host."""
+def visit(browser: Any, address: str, request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
+    """visit(path, **context options): a page that may ask nothing of any other host.
+
+    When the test fails, each of its pages is kept as out/browser/failed-NAME-N.png.
+    """
     contexts, asked, errors = [], [], []
 
     def opened(path: str = "/", **options: Any) -> Any:
@@ -193,6 +205,10 @@ def visit(browser: Any, address: str) -> Iterator[Callable[..., Any]]:
         return page
 
     yield opened
+    if request.node.stash.get(FAILED, False):
+        for number, context in enumerate(contexts):
+            for page in context.pages:
+                shot(page, f"failed-{request.node.name}-{number}")
     for context in contexts:
         context.close()
     own = (address, address.replace("http", "ws"), f"blob:{address}", "data:")

@@ -103,7 +103,8 @@ def calm(page: Any) -> None:
 
 
 def accessible(page: Any) -> None:
-    """axe-core finds no serious or critical violation on the page as it is."""
+    """axe-core finds no serious or critical violation on the page once it is at rest."""
+    calm(page)  # what is about to be drawn anew is faded, which is no lasting lack of contrast
     page.evaluate(_axe())
     found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
     told = [
@@ -140,8 +141,19 @@ def dropped(page: Any, selector: str, path: Path) -> None:
         [content, path.name],
     )
     place = page.locator(selector).first
-    for event in ("dragenter", "dragover", "drop"):
+    place.scroll_into_view_if_needed()
+    for event in ("dragenter", "dragover"):
         place.dispatch_event(event, {"dataTransfer": given})
+    page.wait_for_timeout(500)  # until the page shows where to drop
+    place.evaluate(
+        """(place, dataTransfer) => {
+            const box = place.getBoundingClientRect();
+            const under = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+            for (const kind of ["dragenter", "dragover", "drop"])
+                under.dispatchEvent(new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true }));
+        }""",
+        given,
+    )
 
 
 def path_of(page: Any) -> str:

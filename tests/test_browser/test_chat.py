@@ -34,11 +34,11 @@ def test_a_newcomers_two_minutes(visit: Callable[..., Any]) -> None:
     dragged = seen(page, "[data-view]").astype(int)
     assert np.abs(dragged - before).max() > 40, "dragging moves the face in the browser"
     slider.evaluate("input => input.dispatchEvent(new Event('change'))")
-    page.get_by_text("more towards a broad nose").wait_for()
+    page.get_by_text("more towards a broad nose").first.wait_for()
     page.get_by_text("face-2", exact=True).first.wait_for()
 
     say(page, "let him smile")
-    page.get_by_text("He smiles now.").wait_for()
+    page.get_by_text("He smiles now.").first.wait_for()
     page.get_by_text("smile +0.60").first.wait_for()
     page.get_by_role("button", name="Undo").wait_for()
     face_in_view(page)
@@ -62,18 +62,18 @@ def test_a_newcomers_two_minutes(visit: Callable[..., Any]) -> None:
     calm(page)
 
     page.reload()
-    page.get_by_text("He smiles now.").wait_for()
+    page.get_by_text("He smiles now.").first.wait_for()
     assert "thread=" in page.url
     page.get_by_label("search sliders").fill("nose length")
     page.locator("button.lock[aria-pressed=true]").wait_for()
 
     dark = visit(path_of(page), color_scheme="dark")
-    dark.get_by_text("He smiles now.").wait_for()
+    dark.get_by_text("He smiles now.").first.wait_for()
     face_in_view(dark)
     assert shot(dark, "chat-dark")[5, -5].max() < 70
     accessible(dark)
     phone = visit(path_of(page), viewport={"width": 390, "height": 844})
-    phone.get_by_text("He smiles now.").wait_for()
+    phone.get_by_text("He smiles now.").first.wait_for()
     shot(phone, "chat-phone")
     wide = phone.evaluate("document.documentElement.scrollWidth")
     assert wide <= 390, "nothing sticks out at phone width"
@@ -87,7 +87,7 @@ def test_two_tabs_show_the_same_and_do_not_fight(visit: Callable[..., Any]) -> N
     two = visit(path_of(one))
     two.get_by_text("A man of about 60 with a hooked nose.").first.wait_for()
     say(two, "let him smile")
-    one.get_by_text("He smiles now.").wait_for()  # nobody touched the first tab
+    one.get_by_text("He smiles now.").first.wait_for()  # nobody touched the first tab
     one.get_by_role("button", name="Undo").click()
     calm(one)
     two.get_by_text("Undo", exact=True).nth(1).wait_for()
@@ -103,7 +103,7 @@ def test_an_answer_can_be_stopped_said_again_and_said_differently(visit: Callabl
     page.get_by_text("A man of about 60 with a hooked nose.").first.wait_for()
     calm(page)
     first = path_of(page)
-    page.get_by_role("button", name="Edit").last.click()
+    page.get_by_role("button", name="Edit").nth(1).click()
     page.get_by_label("Say it differently").fill("an old man who smiles")
     page.keyboard.press("Tab")
     page.get_by_role("button", name="Say this instead").click()
@@ -111,10 +111,9 @@ def test_an_answer_can_be_stopped_said_again_and_said_differently(visit: Callabl
     page.wait_for_url("**fork-1**")
     calm(page)
     assert path_of(page) != first
-    page.get_by_label("Search conversations").or_(page.get_by_placeholder("Search conversations")).first.fill(
-        "take your"
-    )
-    page.keyboard.press("Enter")
+    wanted = page.get_by_placeholder("Search conversations")
+    wanted.fill("take your")
+    wanted.press("Enter")
     page.get_by_role("button", name="take your time").nth(1).wait_for()  # the fork has what was said before
 
 

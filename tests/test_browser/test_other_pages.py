@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.test_browser.pages import accessible, blank, dropped, face_in_view, path_of, say, seen, shot
+from tests.test_browser.pages import accessible, blank, calm, dropped, face_in_view, path_of, say, seen, shot
 
 pytestmark = pytest.mark.browser
 PORTRAIT = Path(__file__).parents[2] / "facegpt_model" / "data" / "examples" / "portrait.jpg"
@@ -24,9 +24,9 @@ def on_page(visit: Callable[..., Any], page: str, path: str, **options: Any) -> 
 
 @pytest.fixture
 def told(visit: Callable[..., Any]) -> str:
-    """The path of a conversation with one face, which smiles."""
+    """The path of a conversation with one face."""
     page = visit()
-    say(page, "an old man, and let him smile")
+    say(page, "an old man")
     page.get_by_text("A man of about 60 with a hooked nose.").first.wait_for()
     page.get_by_role("button", name="Regenerate").wait_for()
     return path_of(page)
@@ -53,7 +53,7 @@ def test_faces_are_chosen_by_the_inner_face_and_morphed(
     page.get_by_role("button", name="Morph", exact=True).click()
     page.get_by_text("First face").wait_for()
     chat = visit(told)
-    chat.get_by_text("of face-4 and").first.wait_for()
+    chat.get_by_text("of face-4 and").first.wait_for(state="attached")  # in the folded step
     phone = on_page(visit, "choose", told, viewport={"width": 390, "height": 844}, color_scheme="dark")
     phone.get_by_text("Chosen: face-2").wait_for()  # kept for every tab
     assert not blank(shot(phone, "choose-phone"))
@@ -62,7 +62,7 @@ def test_faces_are_chosen_by_the_inner_face_and_morphed(
 
 
 def test_photos_are_fitted_relit_turned_and_lend_their_expression(
-    visit: Callable[..., Any], told: str, monkeypatch: pytest.MonkeyPatch
+    visit: Callable[..., Any], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from ui.web import photo_page
 
@@ -71,14 +71,13 @@ def test_photos_are_fitted_relit_turned_and_lend_their_expression(
     page = on_page(visit, "photos", told)
     page.get_by_text("Drop photos above").wait_for()
     accessible(page)
-    page.locator("input[type=file]").set_input_files(
-        [PORTRAIT, {"name": "wall.png", "mimeType": "image/png", "buffer": wall()}]
-    )
+    page.locator("input[type=file]").set_input_files([PORTRAIT, wall(tmp_path)])
     page.get_by_text("wall.png").first.wait_for()
     dropped(page, "[data-testid=stFileUploaderDropzone]", PORTRAIT)
     page.get_by_role("button", name="Fit faces").click()
-    page.get_by_text("photo 1 of").first.wait_for()  # how far it is
+    page.get_by_text(re.compile(r"photo \d of 3")).first.wait_for()  # how far it is
     page.get_by_text("Fitted face").wait_for()
+    calm(page)
     half = seen(page, PICTURES)
     assert not blank(half)
     face_in_view(page)
@@ -88,8 +87,8 @@ def test_photos_are_fitted_relit_turned_and_lend_their_expression(
     shot(page, "photos")
     accessible(page)
     page.get_by_text("Give this face another one's expression").click()
-    page.get_by_role("button", name="Give face-2 the expression of face-1").click()
-    page.get_by_text("face-3: face-2 with the expression of face-1").wait_for()
+    page.get_by_role("button", name="Give face-3 the expression of face-2").click()
+    page.get_by_text("face-4: face-3 with the expression of face-2").wait_for()
     dark = on_page(visit, "photos", told, color_scheme="dark")
     dark.get_by_text("Fitted face").wait_for()
     face_in_view(dark)
@@ -97,11 +96,10 @@ def test_photos_are_fitted_relit_turned_and_lend_their_expression(
     accessible(dark)
 
 
-def wall() -> bytes:
+def wall(folder: Path) -> Path:
     """A photo without a face."""
-    held = io.BytesIO()
-    Image.effect_noise((128, 128), 20).save(held, "PNG")
-    return held.getvalue()
+    Image.effect_noise((128, 128), 20).save(folder / "wall.png")
+    return folder / "wall.png"
 
 
 def test_faces_are_compared_and_looked_for_in_the_gallery(
@@ -111,10 +109,11 @@ def test_faces_are_compared_and_looked_for_in_the_gallery(
     page.get_by_label("search sliders").fill("nose width")
     slider = page.get_by_label("nose width", exact=True)
     slider.evaluate("input => { input.value = 0.9; input.dispatchEvent(new Event('change')); }")
-    page.get_by_text("more towards a broad nose").wait_for()
+    page.get_by_text("more towards a broad nose").first.wait_for()
     page = on_page(visit, "compare", told)
     page.get_by_role("button", name="Compare", exact=True).click()
     page.get_by_text("Apart, in millimetres by region").wait_for()
+    calm(page)
     heat = seen(page, PICTURES).astype(int)
     assert np.abs(heat[..., 0] - heat[..., 2]).max() > 60, "the map has colours"
     shot(page, "compare")
@@ -133,6 +132,6 @@ def test_a_witness_is_warned_and_sees_marked_pictures(visit: Callable[..., Any])
     page.get_by_text("can change the memory itself").wait_for()
     say(page, "He was an old man and looked tired. That is all.")
     page.get_by_text("Speculative. Made from words; no evidence.").wait_for()
-    page.get_by_text("hooked").wait_for(state="detached")
+    page.get_by_test_id("stMain").get_by_text("hooked").wait_for(state="detached")
     assert not blank(shot(page, "witness"))
     accessible(page)

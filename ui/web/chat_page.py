@@ -208,7 +208,7 @@ def _after(
 
 
 def _edit(name: str, number: int, text: str) -> None:
-    with st.popover("Edit", icon=":material/edit:", type="tertiary"):
+    with st.popover("Edit", icon=":material/edit:", type="tertiary", key=f"change-{name}-{number}"):
         new = st.text_area("Say it differently", value=text, key=f"edit-{name}-{number}")
         st.caption("The conversation goes on from here in a copy; this one is kept.")
         if st.button("Say this instead", key=f"say-{name}-{number}", disabled=not new.strip()):

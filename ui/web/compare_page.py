@@ -27,10 +27,9 @@ def show() -> None:
                 "Words about faces are not shown in a witness's case, so that they cannot suggest anything."
             )
             return
-        if case is not None:
-            working.follow(name)
+        working.follow(name)
         st.session_state.cards = 0
-        two, similar = st.tabs(["Two faces", "Gallery"])
+        two, similar = st.tabs(["Two faces", "Gallery"], key="compare-tab")
         with two:
             _two(name, case)
         with similar:

@@ -27,8 +27,7 @@ def show() -> None:
         if name and the_desk().chat(name).workspace.witness:
             st.warning("A witness's case takes no photos; begin a new chat for them.")
             return
-        if name:
-            working.follow(name)
+        working.follow(name)
         st.caption(
             "Nobody is identified. What is fitted to a photo of a real person is biometric data: treat it so."
         )
@@ -88,13 +87,13 @@ def _fitted(name: str, case: Workspace) -> None:
     handle = str(st.selectbox("Fitted face", list(reversed(fitted)), key="fitted"))
     left, right = st.columns(2, gap="medium")
     with left:
-        looked, lit = st.tabs(["Photo and face", "Another light"])
+        looked, lit = st.tabs(["Photo and face", "Another light"], key="photo-tab")
         with looked:
             _overlay(case, handle)
         with lit:
             _light(name, case, handle)
     with right:
-        live, still = st.tabs(["Turn it in 3D", "Picture from a side"])
+        live, still = st.tabs(["Turn it in 3D", "Picture from a side"], key="view-tab")
         with live:
             face_panel.view(name, handle, f"photo-view-{name}")
         with still:

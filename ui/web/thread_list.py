@@ -90,11 +90,13 @@ def _entry(thread: Thread, here: bool) -> None:
 
 def _manage(thread: Thread) -> None:
     st.divider()
+    # A click that ran the page again would forget this very file while the browser asks for it.
     st.download_button(
         "Take it home (.zip)",
         data=lambda: parcel(thread.folder),
         file_name=f"{thread.name}.zip",
         mime="application/zip",
+        on_click="ignore",
         icon=":material/download:",
         width="stretch",
         help="Transcript, journal, pictures and 3D files of this conversation",
@@ -104,6 +106,7 @@ def _manage(thread: Thread) -> None:
         data=lambda: report(thread),
         file_name=f"{thread.name}.html",
         mime="text/html",
+        on_click="ignore",
         icon=":material/description:",
         width="stretch",
         help="Statements, pictures and settings in their order; of a witness's case for the interviewer only",

@@ -77,7 +77,6 @@ def likeness(case: Workspace, handle: str) -> None:
         )
         if st.button("Record this likeness", key=f"rated-{handle}", icon=":material/star:"):
             case.journal.append("likeness", {"face": handle, "rating": rating, "of": 10})
-            st.toast(f"Recorded: {handle} {rating} of 10")
     given = [entry.data for entry in case.journal.entries() if entry.event == "likeness"]
     if given:
         told = ", ".join(f"{one['face']} {one['rating']}" for one in given[-8:])

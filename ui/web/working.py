@@ -10,16 +10,21 @@ from ui.web.incidents import sentence
 
 
 def follow(name: str) -> None:
-    """Follow the running turn with a bar and a stop button, then run the page again; tell how one failed."""
+    """Follow the running turn with a bar and a stop button, then run the page again; tell how one failed.
+
+    name: of the thread, "" for none; its place on the page is held in any case, so that what stands below
+    keeps its own, and an open tab stays open.
+    """
+    place = st.container()
     turn = the_desk().turn(name)
     if turn is None:
         return
     if turn.done:
         if turn.error is not None:
             turn.sentence = turn.sentence or sentence(turn.error)
-            st.error(turn.sentence)
+            place.error(turn.sentence)
         return
-    with st.container(border=True):
+    with place.container(border=True):
         if st.button("Stop", key="stop-work", icon=":material/stop_circle:"):
             turn.stop()
         bar = st.progress(0.0, text=f"{turn.said} …")
