@@ -34,9 +34,9 @@ class InProcessBackend:
         tokenizer = gpt.tokenizer
         self._words = Words(tokenizer)
         self._grammars = Grammars(tokenizer)
-        self._lean = LeanLlama(gpt.model.model.language_model, gpt.clause_layer)
+        self.lean = LeanLlama(gpt.model.model.language_model, gpt.clause_layer)
         begin = prompt_beginning()
-        self._beginning = self._lean.beginning(tokenizer(begin, add_special_tokens=False).input_ids)
+        self._beginning = self.lean.beginning(tokenizer(begin, add_special_tokens=False).input_ids)
 
     @classmethod
     def load(cls, checkpoint: Path | None = None) -> InProcessBackend:
@@ -102,8 +102,8 @@ class InProcessBackend:
 
     def _read(self, ids: list[int]) -> Decoder:
         """A decoder that has read a prompt; what all prompts begin with is not read again."""
-        cache = self._lean.cache(len(ids) + ROOM)
-        decoder = Decoder(self._lean, cache)
+        cache = self.lean.cache(len(ids) + ROOM)
+        decoder = Decoder(self.lean, cache)
         decoder.feed(ids[self._beginning.put(ids, cache) :])
         return decoder
 

@@ -19,6 +19,7 @@ from facegpt_model.serving.export import read_card
 
 OWN_ENVIRONMENT = Path(".venv-serve")  # made by `make serve-cpu`, beside the working folder's repository
 PROCESSES_GIB = 2.6  # measured: API server, engine and worker without weights and cache
+PLUGINS = "facegpt,facegpt_face"  # the model, and POST /v1/face; routes load only where they are named
 FLAGS = (
     "--block-size=32",  # 128, the CPU's default, is longer than a prompt: nothing would be shared
     "--logprobs-mode=raw_logits",  # parameter slots are logits
@@ -85,6 +86,7 @@ def environment(settings: ServeSettings, cache: Path, api_key: str = "") -> dict
     own |= {
         "HF_HUB_OFFLINE": "1",
         "VLLM_NO_USAGE_STATS": "1",
+        "VLLM_PLUGINS": PLUGINS,
         "VLLM_CPU_KVCACHE_SPACE": str(settings.cache_gib),
         "VLLM_CACHE_ROOT": str(cache),
         "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor"),

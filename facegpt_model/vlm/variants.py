@@ -150,6 +150,13 @@ def draw_variant(
     return settled(code, said, head, axes, fixed, propose, seed, spread)
 
 
+def condition_of(code: FaceCode, said: Said, axes: Axes, flow: VariantFlow | None = None) -> Tensor:
+    """(1, C): what the sampler is told of a face of which this was said; its age is the one said."""
+    flow = flow or shipped_flow()
+    readings = (numbers_of(code) @ _reading_rows(flow, axes).T).float()
+    return flow.condition(said, readings, torch.full((1,), float(said.years or 0)))
+
+
 @lru_cache(maxsize=16)
 def _fixed(flow: VariantFlow, said: Said, head: OpenHead, axes: Axes) -> Fixed:
     generator = torch.Generator().manual_seed(0)

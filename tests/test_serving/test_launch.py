@@ -64,6 +64,7 @@ def test_the_key_is_not_on_the_command_line(model: Path, tmp_path: Path) -> None
     line = launch.command(settings, Path("python"), "facegpt@test")
     environment = launch.environment(settings, tmp_path, "secret")
     assert environment["VLLM_API_KEY"] == "secret" and not any("secret" in word for word in line)
+    assert environment["VLLM_PLUGINS"] == "facegpt,facegpt_face"
     assert "--logprobs-mode=raw_logits" in line and "OMP_NUM_THREADS" not in environment
 
 
