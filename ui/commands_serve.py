@@ -16,8 +16,12 @@ def export_checkpoint(
         Path | None, typer.Option(help="folder of a checkpoint, default: the shipped one")
     ] = None,
     precision: Annotated[str, typer.Option(help="float32, or bfloat16 for half the size")] = "float32",
+    merged: Annotated[
+        bool,
+        typer.Option("--merged/--unmerged", help="fold the adapter in, or keep it in a folder of its own"),
+    ] = True,
 ) -> None:
-    """Write a checkpoint as one folder that transformers and vLLM load: adapter merged, slots added."""
+    """Write a checkpoint as one folder that transformers and vLLM load, with parameter slots."""
     from rich.console import Console
 
     from facegpt_model.serving import export
@@ -25,8 +29,8 @@ def export_checkpoint(
 
     chosen = export.checked_precision(precision)
     with Progress(Console(highlight=False, emoji=False)) as progress:
-        export.export_checkpoint(out, checkpoint, chosen, progress)
-    for path in sorted(out.iterdir()):
+        export.export_checkpoint(out, checkpoint, chosen, progress, merged)
+    for path in sorted(path for path in out.rglob("*") if path.is_file()):
         typer.echo(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
 
 

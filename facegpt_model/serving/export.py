@@ -1,7 +1,7 @@
 """Write a checkpoint as one folder that transformers' Llava class and the vLLM plugin both load.
 
-The adapter is merged into the language model, the vocabulary gets its parameter slots, and the
-heads lie in the same safetensors file. Nothing of the head model is in it: a server reads
+The adapter is merged into the language model or lies beside it, the vocabulary gets its parameter
+slots, and the heads lie in the same safetensors file. Nothing of the head model is in it: a server reads
 words, the client draws faces.
 """
 
@@ -21,11 +21,13 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from facegpt_model.dialogue.intents import INTENTS
 from facegpt_model.serving.backend import CheckpointError
 from facegpt_model.serving.slots import slot_tokens
-from facegpt_model.vlm.model import SHIPPED_CHECKPOINT, FaceGPT, load_checkpoint
+from facegpt_model.vlm.lora import PROJECTIONS, LoraSettings
+from facegpt_model.vlm.model import SHIPPED_CHECKPOINT, FaceGPT, load_checkpoint, read_checkpoint
 from facegpt_model.vlm.tokens import END, IMAGE, token_id
 
 ARCHITECTURE = "FaceGPTForConditionalGeneration"
 CARD = "facegpt-served.json"  # what the folder is; tells it from any other model folder
+ADAPTER = "adapter"  # folder in the exported one, where the adapter is not merged
 HEADS = ("face_head.", "clause_head.", "intent_head.")  # small, and kept exact
 TEMPLATE = Path(__file__).with_name("chat_template.jinja")
 
@@ -46,9 +48,11 @@ def export_checkpoint(
     checkpoint: Path | None = None,
     precision: Precision = "float32",
     progress: Callable[[str, float], None] = lambda doing, share: None,
+    merged: bool = True,
 ) -> Path:
     """Export a checkpoint folder (default: the shipped one) into an empty or new folder.
 
+    merged: False keeps the adapter apart, in the folder's ADAPTER, in peft's form.
     progress: told what is being done and which share of it is done, 0..1. Raises
     CheckpointError when the checkpoint does not load or the folder holds something else.
     """
@@ -56,7 +60,7 @@ def export_checkpoint(
     if folder.exists() and any(folder.iterdir()) and not (folder / CARD).is_file():
         raise CheckpointError(f"{folder} holds other files; export into an empty or new folder")
     progress("reading the checkpoint", 0.0)
-    gpt = load_checkpoint(source)
+    gpt = load_checkpoint(source, with_adapter=merged)
     meta = json.loads((source / "facegpt.json").read_text(encoding="utf-8"))
     progress("merging and writing the model", 0.4)
     folder.mkdir(parents=True, exist_ok=True)
@@ -64,6 +68,9 @@ def export_checkpoint(
     _write_model(gpt, folder, start, getattr(torch, precision))
     progress("writing tokenizer and card", 0.9)
     _write_processor(gpt, folder)
+    shutil.rmtree(folder / ADAPTER, ignore_errors=True)
+    if not merged:
+        _write_adapter(source, folder / ADAPTER)
     card = {
         "format": 1,
         "name": meta["name"],
@@ -147,6 +154,27 @@ def _write_model(gpt: FaceGPT, folder: Path, start: int, dtype: torch.dtype) -> 
     written = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     written["architectures"] = [ARCHITECTURE]
     (folder / "config.json").write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
+
+
+def _write_adapter(source: Path, folder: Path) -> None:
+    meta, tensors = read_checkpoint(source)
+    lora = LoraSettings.model_validate(meta["lora"])
+    folder.mkdir()
+    adapter = {
+        f"base_model.model.model.language_model.{name.removeprefix('lora.')}": tensor.contiguous()
+        for name, tensor in tensors.items()
+        if name.startswith("lora.")
+    }
+    save_file(adapter, folder / "adapter_model.safetensors", {"format": "pt"})
+    config = {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "r": lora.rank,
+        "lora_alpha": lora.alpha,
+        "target_modules": list(PROJECTIONS),
+        "bias": "none",
+    }
+    (folder / "adapter_config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
 
 
 def _write_processor(gpt: FaceGPT, folder: Path) -> None:

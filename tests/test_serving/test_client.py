@@ -126,6 +126,21 @@ def test_a_model_without_slots_is_refused(axes: Axes) -> None:
         VllmBackend(ServerLink("http://served", transport=httpx.MockTransport(server)), axes)
 
 
+def test_an_adapter_is_asked_for_and_not_the_model_below_it(axes: Axes) -> None:
+    server = ServerOfScripts(axes, [], {})
+    models = [
+        {"id": "facegpt@test-base", "parent": None},
+        {"id": "facegpt@test", "parent": "facegpt@test-base"},
+    ]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        listed = request.url.path == "/v1/models"
+        return httpx.Response(200, json={"data": models}) if listed else server(request)
+
+    found = VllmBackend(ServerLink("http://served", transport=httpx.MockTransport(answer)), axes)
+    assert found.name == "facegpt@test"
+
+
 def link(answer: Callable[[httpx.Request], httpx.Response]) -> ServerLink:
     return ServerLink("http://served/v1", transport=httpx.MockTransport(answer), first_wait=0.0)
 

@@ -9,7 +9,8 @@ from safetensors.torch import load_file
 from transformers import AutoTokenizer, LlavaForConditionalGeneration
 
 from facegpt_model.serving.backend import ChatTurn, CheckpointError
-from facegpt_model.serving.export import export_checkpoint, read_card
+from facegpt_model.serving.export import ADAPTER, export_checkpoint, read_card
+from facegpt_model.serving.launch import ServeSettings, command
 from facegpt_model.serving.slots import (
     OFFSET,
     ROWS_SCALE,
@@ -45,6 +46,25 @@ def test_transformers_reads_the_export_as_the_checkpoint_itself(folder: Path) ->
     head.load_state_dict({n.removeprefix("face_head."): t for n, t in tensors.items() if "face_head." in n})
     code = gpt.model.face_head(own[:, -1])
     assert code.abs().max() > 0.1 and torch.allclose(head(theirs[:, -1]), code, atol=1e-3)
+
+
+def test_an_adapter_kept_apart_makes_the_same_model(folder: Path, tmp_path: Path) -> None:
+    apart = export_checkpoint(tmp_path / "apart", merged=False)
+    merged, base = (load_file(one / "model.safetensors") for one in (folder, apart))
+    adapter = load_file(apart / ADAPTER / "adapter_model.safetensors")
+    config = json.loads((apart / ADAPTER / "adapter_config.json").read_text())
+    layers = [name for name in merged if ".layers." in name and "language_model" in name]
+    changed = [name for name in layers if not torch.equal(merged[name], base[name])]
+    prefix = "base_model.model."
+    assert changed and len(changed) == len(adapter) // 2
+    for name in (changed[0], changed[-1]):
+        down, up = (adapter[prefix + name.replace("weight", f"lora_{part}.weight")] for part in "AB")
+        whole = base[name] + config["lora_alpha"] / config["r"] * up @ down
+        assert torch.allclose(whole, merged[name], atol=1e-5)
+    line = command(ServeSettings(model=apart), Path("python"), "facegpt@test")
+    assert f"facegpt@test={apart / ADAPTER}" in line and "--served-model-name=facegpt@test-base" in line
+    plain = command(ServeSettings(model=folder), Path("python"), "facegpt@test")
+    assert "--enable-lora" not in plain and "--served-model-name=facegpt@test" in plain
 
 
 def test_the_slots_stand_in_the_vocabulary_in_the_order_of_the_card(folder: Path) -> None:
