@@ -28,7 +28,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 
-from agent.schemas import with_choices
+from agent.schemas import UNTRAINED, with_choices, without
 from facegpt_model import layout
 from facegpt_model.serving.backend import Backend, ChatTurn, Reply, ToolCall, ToolSchema
 
@@ -154,4 +154,4 @@ def known_call_ids(messages: Sequence[BaseMessage]) -> frozenset[str]:
 def _parameters(tool: BaseTool) -> Mapping[str, Any]:
     if not isinstance(tool.args_schema, dict):
         raise TypeError(f"tool {tool.name} has no strict JSON schema; bind it in agent/toolbox.py")
-    return tool.args_schema
+    return without(tool.args_schema, (tool.metadata or {}).get(UNTRAINED, ()))

@@ -55,6 +55,7 @@ class ToolSpec:
     """One tool.
 
     trained:     the embedded model was trained to call it; others are for planners, MCP and pages
+    untrained:   arguments it was not trained to give; its calls leave them at their defaults
     destructive: takes something away for good, so a person has to approve each call
     looks:       only reads, or writes nothing but a picture or file of what is there
     spoken:      the embedded model does it by saying <FACE>, so its chat does not offer it
@@ -64,6 +65,7 @@ class ToolSpec:
     request: type[BaseModel]
     call: Callable[[Any, Services, Report], Outcome]
     trained: bool = False
+    untrained: tuple[str, ...] = ()
     destructive: bool = False
     looks: bool = False
     spoken: bool = False
@@ -100,7 +102,7 @@ TOOLS: tuple[ToolSpec, ...] = (
         lambda r, s, report: reconstruct(r, s.workspace, report),
         trained=True,
     ),
-    ToolSpec("render", RenderRequest, _plain(render), trained=True, looks=True),
+    ToolSpec("render", RenderRequest, _plain(render), trained=True, untrained=("light",), looks=True),
     ToolSpec("describe", DescribeRequest, _plain(describe), trained=True, looks=True),
     ToolSpec("export", ExportRequest, _plain(export), trained=True, looks=True),
     ToolSpec("undo", UndoRequest, _plain(undo), trained=True),
@@ -122,7 +124,12 @@ TOOLS: tuple[ToolSpec, ...] = (
     ToolSpec("history", HistoryRequest, _plain(history), trained=True, looks=True),
     ToolSpec("array", ArrayRequest, _plain(array), trained=True, looks=True),
     ToolSpec(
-        "views", ViewsRequest, lambda r, s, report: views(r, s.workspace, report), trained=True, looks=True
+        "views",
+        ViewsRequest,
+        lambda r, s, report: views(r, s.workspace, report),
+        trained=True,
+        untrained=("light",),
+        looks=True,
     ),
     ToolSpec("report", ReportRequest, _plain(report_case), trained=True, looks=True),
     ToolSpec("compare", CompareRequest, _plain(compare), trained=True, looks=True),

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+UNTRAINED = "untrained"  # in a tool's metadata: arguments the embedded model does not know
 DROPPED = frozenset({"title", "default", "$defs"})
 
 
@@ -39,6 +40,12 @@ def with_choices(schema: Mapping[str, Any], choices: Mapping[str, Sequence[objec
         else:
             filled[key] = value
     return filled
+
+
+def without(schema: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """The schema of an object without some of its properties."""
+    properties = {name: inner for name, inner in schema["properties"].items() if name not in names}
+    return {**schema, "properties": properties, "required": list(properties)}
 
 
 def _strict(node: Any, definitions: Mapping[str, Any]) -> Any:

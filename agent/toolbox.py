@@ -15,7 +15,7 @@ from langchain.tools import ToolRuntime
 from langchain_core.tools import BaseTool, StructuredTool
 
 from agent.registry import TOOLS, Services, ToolSpec
-from agent.schemas import strict_schema, with_choices
+from agent.schemas import UNTRAINED, strict_schema, with_choices
 from facegpt_model.semantics.axes import axis_list
 from facegpt_model.serving.backend import BackendError
 from tools.errors import ToolError
@@ -61,4 +61,5 @@ def bind(spec: ToolSpec) -> BaseTool:
         ),
         func=run,
         response_format="content_and_artifact",
+        metadata={UNTRAINED: spec.untrained},
     )

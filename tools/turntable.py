@@ -13,6 +13,8 @@ from facegpt_model.face import FaceEstimate
 from facegpt_model.rendering.still import studio_background
 from facegpt_model.rendering.views import draw_views, sheet_of_sides, turntable_angles
 from tools.errors import ToolError
+from tools.light_names import ABOUT_LIGHT, STUDIO, Light
+from tools.lights import lamps_for
 from tools.marking import marked
 from tools.studio import Studio
 from tools.writing import ensure_folder, write_through
@@ -32,6 +34,7 @@ class Turntable(BaseModel, extra="forbid"):
     seconds: float = Field(default=4.0, ge=0.2, le=60, description="of one turn")
     size: int = Field(default=384, ge=64, le=2048, description="pixels, width and height")
     pitch: int = Field(default=0, ge=-45, le=45, description="degrees; positive looks up")
+    light: Light = Field(default=STUDIO, description=ABOUT_LIGHT)
 
 
 def turntable_to(
@@ -63,10 +66,12 @@ def turntable_to(
         )
     wall = studio_background(request.size).convert("RGBA")
     angles = turntable_angles(request.frames, request.pitch)
+    lamps = lamps_for(estimate, request.light)
+    doing = _share(progress, "drawing the turn")
     pictures = [
         marked(Image.alpha_composite(wall, picture).convert("RGB"), mark)
         for picture in draw_views(
-            studio.head, estimate.code, angles, request.size, SAMPLES, _share(progress, "drawing the turn")
+            studio.head, estimate.code, angles, request.size, SAMPLES, doing, lamps
         )
     ]
     progress("writing the file", 0.99)
@@ -78,15 +83,20 @@ def turntable_to(
 
 
 def sheet_to(
-    estimate: FaceEstimate, studio: Studio, path: Path, size: int, progress: Progress, mark: bool = False
+    estimate: FaceEstimate,
+    studio: Studio,
+    path: Path,
+    size: int,
+    progress: Progress,
+    mark: bool = False,
+    light: Light = STUDIO,
 ) -> Path:
     """Write a labelled sheet of eight sides, `size` pixels each; ToolError for another suffix."""
     if path.suffix.lower() not in STILL:
         raise ToolError(f"cannot draw a sheet into {path.name!r}; let the name end in {', '.join(STILL)}")
     ensure_folder(path.parent)
-    sheet = marked(
-        sheet_of_sides(studio.head, estimate.code, size, _share(progress, "drawing the sides")), mark
-    )
+    drawn, lamps = _share(progress, "drawing the sides"), lamps_for(estimate, light)
+    sheet = marked(sheet_of_sides(studio.head, estimate.code, size, drawn, lamps), mark)
     return write_through(path, lambda stand_in: sheet.save(stand_in, quality=92))
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tools.light_names import STUDIO, Light
+
 if TYPE_CHECKING:
     from facegpt_model.fitting.photo import Quality
     from tools.outcome import Outcome
@@ -178,6 +180,7 @@ def render(
     frames: Annotated[int, typer.Option(min=2, max=360, help="pictures of a turntable")] = 48,
     seconds: Annotated[float, typer.Option(min=0.2, max=60, help="of one turn of a turntable")] = 4.0,
     sheet: Annotated[bool, typer.Option("--sheet", help="eight sides with labels in one picture")] = False,
+    light: Annotated[Light, typer.Option(help="where the lamp stands, as seen in the picture")] = STUDIO,
 ) -> None:
     """Draw a face from a side, from all sides in one sheet, or turning."""
     from rich.console import Console
@@ -200,14 +203,14 @@ def render(
     estimate, mark = source.estimate, source.marked
     with Progress(Console(highlight=False, emoji=False)) as progress:
         if turntable:
-            turn = Turntable(frames=frames, seconds=seconds, size=size or 384, pitch=pitch)
+            turn = Turntable(frames=frames, seconds=seconds, size=size or 384, pitch=pitch, light=light)
             turntable_to(estimate, studio, out, turn, progress, mark)
             about = f"{frames} frames of {turn.size} x {turn.size} pixels, {seconds:g} s a turn"
         elif sheet:
-            sheet_to(estimate, studio, out, size or 384, progress, mark)
+            sheet_to(estimate, studio, out, size or 384, progress, mark, light)
             about = f"eight sides of {size or 384} x {size or 384} pixels"
         else:
-            request = RenderRequest(yaw=yaw, pitch=pitch, size=size or 512)
+            request = RenderRequest(yaw=yaw, pitch=pitch, size=size or 512, light=light)
             render_to(estimate, studio, out, request, mark)
             about = f"{request.size} x {request.size} pixels"
     typer.echo(f"{out}: {about}")

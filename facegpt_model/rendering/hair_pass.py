@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from facegpt_model.appearance.strand import Strands
 from facegpt_model.rendering.cameras import NEAR_MM
+from facegpt_model.rendering.lamps import STUDIO, Lamps
 from facegpt_model.rendering.occlusion import ParallelView
 from facegpt_model.rendering.strand_drawing import cast_shadows, draw_strands
 from facegpt_model.rendering.strand_light import HairLight, light_through
@@ -32,6 +33,7 @@ class HairInPlace:
     strands: Sequence[Strands]
     light: HairLight
     lit: Sequence[Array]
+    lamps: Lamps = STUDIO
 
     def on_skin(self, positions: Array) -> Array:
         """(V,) share of the sky that hair leaves places on the skin."""
@@ -50,7 +52,7 @@ class HairInPlace:
             screen[..., 0] = pixels / 2 + strands.points[..., 0] * scale
             screen[..., 1] = pixels / 2 - strands.points[..., 1] * scale
             screen[..., 2] = scale / focal
-            draw_strands(drawn, nearest, screen, strands.width * scale.mean(axis=1), strands, lit, self.light)
+            draw_strands(drawn, nearest, screen, strands.width * scale.mean(axis=1), strands, lit, self.light, self.lamps)
         return drawn
 
 
@@ -60,6 +62,7 @@ def hair_in_place(
     translation: NDArray[np.float64],
     lamp: ParallelView,
     shadow: Array,
+    lamps: Lamps,
 ) -> HairInPlace | None:
     """Bring strands from the head's frame to the lamps' and add their shadow to the key lamp's map.
 
@@ -77,8 +80,8 @@ def hair_in_place(
         cast_shadows(lamp.points(hair.points.reshape(-1, 3)).reshape(hair.points.shape), shadow)
     steps = max(hair.points.shape[1] for hair in placed)
     together = np.concatenate([_resampled(hair.points, steps) for hair in placed])
-    light = light_through(together, np.concatenate([hair.width for hair in placed]))
-    return HairInPlace(placed, light, lit)
+    light = light_through(together, np.concatenate([hair.width for hair in placed]), lamps)
+    return HairInPlace(placed, light, lit, lamps)
 
 
 @njit(cache=True, nogil=True)

@@ -18,9 +18,10 @@ from facegpt_model.mesh import NamedMesh
 from facegpt_model.rendering.cameras import NEAR_MM, portrait_view, rotation_matrix
 from facegpt_model.rendering.developing import developed
 from facegpt_model.rendering.hair_pass import hair_in_place
+from facegpt_model.rendering.lamps import STUDIO, Lamps
 from facegpt_model.rendering.occlusion import ParallelView, parallel_view, shadow_map
 from facegpt_model.rendering.scattering import scatter_in_skin
-from facegpt_model.rendering.skin_shading import KEY, shade
+from facegpt_model.rendering.skin_shading import shade
 from facegpt_model.rendering.surface import SKIN, Surface
 from facegpt_model.rendering.visibility import rasterise
 from facegpt_model.rendering.worn import casts_shadow, dressed, lay_over
@@ -44,6 +45,7 @@ def draw_portrait(
     size: int,
     samples: int,
     meshes: Sequence[NamedMesh] = (),
+    lamps: Lamps = STUDIO,
 ) -> NDArray[np.uint8]:
     """(size, size, 4) sRGB and opacity of a face, from samples x samples rays per pixel.
 
@@ -63,9 +65,9 @@ def draw_portrait(
     ids, nearest = rasterise(
         np.column_stack([screen[:, :2], 1 / screen[:, 2]]), surface.triangles, pixels, pixels
     )
-    lamp = parallel_view(positions, np.array(KEY), SHADOW_SIZE)
+    lamp = parallel_view(positions, np.array(lamps.key), SHADOW_SIZE)
     shadow = _shadows(positions, surface.triangles, panes, rotation, translation, lamp)
-    hair = hair_in_place(surface.strands, rotation, translation, lamp, shadow)
+    hair = hair_in_place(surface.strands, rotation, translation, lamp, shadow, lamps)
     occlusion = (
         surface.occlusion if hair is None else surface.occlusion * hair.on_skin(positions + 3 * normals)
     )
@@ -96,6 +98,7 @@ def draw_portrait(
         surface.worn,
         shadow,
         2 * lamp.radius / SHADOW_SIZE,
+        tuple(lamps),
         diffuse,
         albedo,
         specular,
@@ -111,7 +114,7 @@ def draw_portrait(
     for mesh in panes:
         place = mesh.vertices @ rotation.T + translation
         on_screen, turned = _on_screen(place, focal, pixels), mesh.normals @ rotation.T
-        lay_over(mesh, on_screen, place, turned, nearest, colour, shown)
+        lay_over(mesh, on_screen, place, turned, nearest, colour, shown, lamps)
     return developed(colour, shown, layer, _hair_fade(pixels, focal), exposure, samples)
 
 

@@ -4,7 +4,7 @@ Three results per sample: light that arrives (diffuse), the colour it meets (alb
 light that mirrors off (specular). They stay apart because light under skin spreads before
 it leaves (scattering.py), and only then albedo applies.
 
-The lamps stand with the camera. Frame: x right, y up, z towards the viewer, origin at the
+The lamps (lamps.py) stand with the camera. Frame: x right, y up, z towards the viewer, origin at the
 camera, millimetres. Sources: GGX and its Smith term after Walter et al. 2007, Schlick's
 Fresnel, penumbra by blocker distance after Fernando 2005, tinted occlusion after Jimenez
 et al. 2016. The kernels share one file because numba's disk cache notices a change only in
@@ -20,14 +20,6 @@ from numba import njit
 
 from facegpt_model.rendering.surface import EYE, MOUTH, SKIN
 
-KEY = (-0.508, 0.508, 0.696)  # unit direction of the large soft lamp, upper left
-KEY_COLOUR = (1.05, 0.98, 0.90)
-FILL = (0.779, 0.052, 0.625)
-FILL_COLOUR = (0.20, 0.22, 0.25)
-RIM = (0.627, 0.434, -0.647)  # from behind, so that the dark side keeps its outline
-RIM_COLOUR = (0.42, 0.43, 0.46)
-SKY = (0.36, 0.375, 0.41)
-GROUND = (0.24, 0.20, 0.175)
 WRAP = (0.14, 0.06, 0.03)  # how far light reaches around skin beyond the terminator
 SKIN_F0, MOUTH_F0, EYE_F0 = 0.028, 0.035, 0.03
 EYE_WHITE = 0.72  # of its albedo: a ball in its socket gets less light from all around
@@ -212,6 +204,7 @@ def shade(
     worn: np.ndarray,
     shadow: np.ndarray,
     shadow_mm: float,
+    lamps: tuple,
     diffuse: np.ndarray,
     albedo: np.ndarray,
     specular: np.ndarray,
@@ -222,8 +215,9 @@ def shade(
     rest: (V, 3) places pores stick to; rotation: (3, 3) from their frame to the lamps';
     light_points: (V, 3) in the shadow map; grain: (G, G, 4) repeating noise of about unit
     size; eyes: (K, 6) as Surface.eyes, in the lamps' frame; worn: (M, 2) as Surface.worn;
-    shadow_mm: mm per texel.
+    shadow_mm: mm per texel; lamps: a plain tuple of Lamps.
     """
+    key_lamp, key_colour, fill_lamp, fill_colour, rim_lamp, rim_colour, sky_colour, ground = lamps
     height, width = ids.shape
     textured = texture.shape[0] > 0
     skin_colour, pore, blotch, one = np.ones(4), np.zeros(4), np.zeros(4), np.zeros(4)  # and gloss
@@ -298,7 +292,7 @@ def shade(
                         level * gz + steep * oz / aside,
                     )
                     if aside < 0.39:  # light gathers on the far side of the iris
-                        towards = (ox * KEY[0] + oy * KEY[1] + oz * KEY[2]) / aside
+                        towards = (ox * key_lamp[0] + oy * key_lamp[1] + oz * key_lamp[2]) / aside
                         caustic = 1.2 - 0.5 * towards * min(aside / 0.3, 1.0)
             elif kind == SKIN:
                 if slope.shape[0] > 0:
@@ -334,7 +328,7 @@ def shade(
                 skin_colour[2] *= tone * (1.0 - 0.007 * blotch[0])
             turn = 6.2831853 * _noise(column, row)
             cosine, sine = math.cos(turn), math.sin(turn)
-            ndl = nx * KEY[0] + ny * KEY[1] + nz * KEY[2]
+            ndl = nx * key_lamp[0] + ny * key_lamp[1] + nz * key_lamp[2]
             lit = 0.0
             if ndl > (-0.3 if kind >= EYE else -0.15):  # no light wraps further than WRAP
                 lit = _lit(shadow, lx, ly, lz + 2.0 * (1.0 - abs(ndl)), shadow_mm, cosine, sine)
@@ -346,8 +340,8 @@ def shade(
                 ao = max(ao, 0.35)
                 lit = max(lit, 0.3)
             ao *= open_near
-            fill = max(0.0, nx * FILL[0] + ny * FILL[1] + nz * FILL[2])
-            rim = max(0.0, nx * RIM[0] + ny * RIM[1] + nz * RIM[2])
+            fill = max(0.0, nx * fill_lamp[0] + ny * fill_lamp[1] + nz * fill_lamp[2])
+            rim = max(0.0, nx * rim_lamp[0] + ny * rim_lamp[1] + nz * rim_lamp[2])
             up = 0.5 + 0.5 * ny
             for k in range(3):
                 wrap = WRAP[k] if kind == SKIN else 0.05
@@ -355,12 +349,12 @@ def shade(
                 tinted = skin_colour[k]
                 seen = ao * (2.0404 * tinted - 0.3324) + (0.6417 - 4.7951 * tinted)
                 seen = max(ao, (seen * ao + (2.7552 * tinted + 0.6903)) * ao)
-                ambient = (GROUND[k] + (SKY[k] - GROUND[k]) * up) * seen
+                ambient = (ground[k] + (sky_colour[k] - ground[k]) * up) * seen
                 crease = 0.35 + 0.65 * open_near
                 diffuse[row, column, k] = (
-                    KEY_COLOUR[k] * key * crease
-                    + FILL_COLOUR[k] * fill * seen
-                    + RIM_COLOUR[k] * rim * ao
+                    key_colour[k] * key * crease
+                    + fill_colour[k] * fill * seen
+                    + rim_colour[k] * rim * ao
                     + ambient
                 )
                 albedo[row, column, k] = tinted * caustic * lid
@@ -368,33 +362,33 @@ def shade(
             if kind >= EYE:
                 rx, ry, rz = 2 * ndv * sx - vx, 2 * ndv * sy - vy, 2 * ndv * sz - vz
                 fresnel = EYE_F0 + (1 - EYE_F0) * _fifth(1.0 - ndv)
-                box = _softbox(rx, ry, rz, KEY) * lit * 22.0 + _softbox(rx, ry, rz, FILL) * 1.5
+                box = _softbox(rx, ry, rz, key_lamp) * lit * 22.0 + _softbox(rx, ry, rz, fill_lamp) * 1.5
                 for k in range(3):
-                    sky = GROUND[k] + (SKY[k] - GROUND[k]) * (0.5 + 0.5 * ry)
-                    specular[row, column, k] = fresnel * open_near * (KEY_COLOUR[k] * box + 0.8 * ao * sky)
+                    sky = ground[k] + (sky_colour[k] - ground[k]) * (0.5 + 0.5 * ry)
+                    specular[row, column, k] = fresnel * open_near * (key_colour[k] * box + 0.8 * ao * sky)
                 continue
             if kind < 0:  # solid things: varnish over their colour, or metal that mirrors in it
                 rough, metal = worn[-1 - kind, 0], worn[-1 - kind, 1]
                 ry = 2 * ndv * sy - vy
                 for k in range(3):
                     f0 = 0.04 + metal * (skin_colour[k] - 0.04)
-                    shine = KEY_COLOUR[k] * _mirror(sx, sy, sz, vx, vy, vz, KEY, rough, f0) * lit
-                    shine += RIM_COLOUR[k] * _mirror(sx, sy, sz, vx, vy, vz, RIM, rough, f0)
-                    shine += FILL_COLOUR[k] * _mirror(sx, sy, sz, vx, vy, vz, FILL, rough, f0)
-                    sky = GROUND[k] + (SKY[k] - GROUND[k]) * (0.5 + 0.5 * ry)
+                    shine = key_colour[k] * _mirror(sx, sy, sz, vx, vy, vz, key_lamp, rough, f0) * lit
+                    shine += rim_colour[k] * _mirror(sx, sy, sz, vx, vy, vz, rim_lamp, rough, f0)
+                    shine += fill_colour[k] * _mirror(sx, sy, sz, vx, vy, vz, fill_lamp, rough, f0)
+                    sky = ground[k] + (sky_colour[k] - ground[k]) * (0.5 + 0.5 * ry)
                     fresnel = f0 + (max(1.0 - rough, f0) - f0) * _fifth(1.0 - ndv)
                     specular[row, column, k] = open_near * (shine + fresnel * 1.2 * sky)
                     albedo[row, column, k] *= 1.0 - metal
                 continue
             if kind == MOUTH:
-                key_shine = _mirror(sx, sy, sz, vx, vy, vz, KEY, 0.3, MOUTH_F0) * lit
+                key_shine = _mirror(sx, sy, sz, vx, vy, vz, key_lamp, 0.3, MOUTH_F0) * lit
                 rim_shine, f0 = 0.0, MOUTH_F0
             else:
-                key_shine = 0.7 * _mirror(sx, sy, sz, vx, vy, vz, KEY, 0.52, SKIN_F0)
-                key_shine = (key_shine + 0.3 * _mirror(sx, sy, sz, vx, vy, vz, KEY, 0.34, SKIN_F0)) * lit
-                rim_shine, f0 = _mirror(sx, sy, sz, vx, vy, vz, RIM, 0.5, SKIN_F0) * ao, SKIN_F0
+                key_shine = 0.7 * _mirror(sx, sy, sz, vx, vy, vz, key_lamp, 0.52, SKIN_F0)
+                key_shine = (key_shine + 0.3 * _mirror(sx, sy, sz, vx, vy, vz, key_lamp, 0.34, SKIN_F0)) * lit
+                rim_shine, f0 = _mirror(sx, sy, sz, vx, vy, vz, rim_lamp, 0.5, SKIN_F0) * ao, SKIN_F0
             fresnel = f0 + (1 - f0) * 0.3 * _fifth(1.0 - ndv)
             for k in range(3):
-                sky = GROUND[k] + (SKY[k] - GROUND[k]) * up
-                shine = KEY_COLOUR[k] * key_shine + RIM_COLOUR[k] * rim_shine
+                sky = ground[k] + (sky_colour[k] - ground[k]) * up
+                shine = key_colour[k] * key_shine + rim_colour[k] * rim_shine
                 specular[row, column, k] = gloss * open_near * (shine + fresnel * 0.8 * ao * ao * sky)

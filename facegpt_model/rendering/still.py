@@ -22,6 +22,7 @@ from facegpt_model.morphable.base import MorphableModel
 from facegpt_model.morphable.textured import TexturedModel
 from facegpt_model.rendering.deferred import interpolate, render
 from facegpt_model.rendering.face_area import face_area
+from facegpt_model.rendering.lamps import STUDIO, Lamps
 from facegpt_model.rendering.lighting import Y0, sh_basis
 from facegpt_model.rendering.materials import Texture
 from facegpt_model.rendering.portrait import draw_portrait
@@ -42,12 +43,13 @@ def render_still(
     pitch_deg: float = 0.0,
     size: int = 512,
     background: str | tuple[int, int, int] | None = None,
+    lamps: Lamps = STUDIO,
 ) -> Image.Image:
     """Square RGBA portrait of one face with what it wears; the same input gives the same bytes.
 
     yaw_deg: positive turns the nose to the person's left (image right); pitch_deg: positive
     raises the chin; size: pixels. background: None for transparent, "studio" for a neutral
-    gradient, or an sRGB colour 0-255. Raises ValueError unless the code holds one face and
+    gradient, or an sRGB colour 0-255. lamps: what lights it, see lamps.py. Raises ValueError unless the code holds one face and
     size is 16 to 4096.
     """
     samples = samples_for(size)
@@ -55,7 +57,7 @@ def render_still(
         raise ValueError(f"a background is None, 'studio' or a colour of three numbers, not {background!r}")
     surface = surface_of(model, code, TEXTURE_SIZE)
     worn = worn_now(model, code)
-    portrait = Image.fromarray(draw_portrait(surface, yaw_deg, pitch_deg, size, samples, worn), "RGBA")
+    portrait = Image.fromarray(draw_portrait(surface, yaw_deg, pitch_deg, size, samples, worn, lamps), "RGBA")
     if background is None:
         return portrait
     canvas = (

@@ -18,16 +18,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from facegpt_model.appearance.strand import Strands
-from facegpt_model.rendering.skin_shading import (
-    FILL,
-    FILL_COLOUR,
-    GROUND,
-    KEY,
-    KEY_COLOUR,
-    RIM,
-    RIM_COLOUR,
-    SKY,
-)
+from facegpt_model.rendering.lamps import STUDIO, Lamps
 from facegpt_model.rendering.strand_light import AMBIENT_CELLS, CELL_MM, HairLight, values_at
 
 Array = NDArray[np.float32]
@@ -55,12 +46,14 @@ def _light_point(
     root_shade: float,
     tip_shade: float,
     low: np.ndarray,
-    lamps: np.ndarray,
+    depths: np.ndarray,
     around: np.ndarray,
+    lamps: tuple,
     got: np.ndarray,
     out: np.ndarray,
 ) -> None:
     """Linear RGB that point k of strand i sends to the camera, into out[i, k]."""
+    key, key_colour, fill, fill_colour, rim, rim_colour, sky, ground = lamps
     steps = points.shape[1]
     cr, cg, cb = colour[i, 0], colour[i, 1], colour[i, 2]
     grey = 0.3 * cr + 0.5 * cg + 0.2 * cb
@@ -93,11 +86,11 @@ def _light_point(
     cosine_v = tx * vx + ty * vy + tz * vz
     sine_v = math.sqrt(max(1.0 - cosine_v * cosine_v, 0.0))
     lean_v = math.atan2(cosine_v, sine_v)
-    values_at(lamps, (px - low[0]) / CELL_MM, (py - low[1]) / CELL_MM, (pz - low[2]) / CELL_MM, got)
+    values_at(depths, (px - low[0]) / CELL_MM, (py - low[1]) / CELL_MM, (pz - low[2]) / CELL_MM, got)
     red = green = blue = 0.0
     for lamp in range(3):
-        lx, ly, lz = KEY if lamp == 0 else (FILL if lamp == 1 else RIM)
-        lr, lg, lb = KEY_COLOUR if lamp == 0 else (FILL_COLOUR if lamp == 1 else RIM_COLOUR)
+        lx, ly, lz = key if lamp == 0 else (fill if lamp == 1 else rim)
+        lr, lg, lb = key_colour if lamp == 0 else (fill_colour if lamp == 1 else rim_colour)
         reach = math.exp(-clear * got[lamp])
         if lamp == 0:
             reach *= 0.12 + 0.88 * lit[i, k]
@@ -120,9 +113,9 @@ def _light_point(
     up = 0.5 + 0.5 * ny
     seen = min(seen * 1.25, 1.0) ** (0.55 + 0.75 * clear)
     sheen = 0.012 * seen
-    out[i, k, 0] = red + (GROUND[0] + (SKY[0] - GROUND[0]) * up) * seen * (cr * tone + sheen)
-    out[i, k, 1] = green + (GROUND[1] + (SKY[1] - GROUND[1]) * up) * seen * (cg * tone + sheen)
-    out[i, k, 2] = blue + (GROUND[2] + (SKY[2] - GROUND[2]) * up) * seen * (cb * tone + sheen)
+    out[i, k, 0] = red + (ground[0] + (sky[0] - ground[0]) * up) * seen * (cr * tone + sheen)
+    out[i, k, 1] = green + (ground[1] + (sky[1] - ground[1]) * up) * seen * (cg * tone + sheen)
+    out[i, k, 2] = blue + (ground[2] + (sky[2] - ground[2]) * up) * seen * (cb * tone + sheen)
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -140,8 +133,9 @@ def _draw(
     root_shade: float,
     tip_shade: float,
     low: np.ndarray,
-    lamps: np.ndarray,
+    depths: np.ndarray,
     around: np.ndarray,
+    lamps: tuple,
     layer: np.ndarray,
 ) -> None:
     height, across = nearest.shape
@@ -221,7 +215,7 @@ def _draw(
                             known[i, end] = True
                             _light_point(
                                 i, end, points, colour, normal, jitter, lit, root_shade, tip_shade,
-                                low, lamps, around, got, sent,
+                                low, depths, around, lamps, got, sent,
                             )  # fmt: skip
                     red, green, blue = sent[i, first, 0], sent[i, first, 1], sent[i, first, 2]
                     share = 1.0 / (bx - ax)
@@ -250,6 +244,7 @@ def draw_strands(
     strands: Strands,
     lit: Array,
     light: HairLight,
+    lamps: Lamps = STUDIO,
 ) -> None:
     """Lay strands under layer (H, W, 4), premultiplied linear RGB and opacity, in place.
 
@@ -276,6 +271,7 @@ def draw_strands(
         light.low,
         light.lamps,
         light.around,
+        tuple(lamps),
         layer,
     )
 

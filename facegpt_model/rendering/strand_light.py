@@ -14,8 +14,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from facegpt_model.rendering.lamps import STUDIO, Lamps
 from facegpt_model.rendering.occlusion import even_directions
-from facegpt_model.rendering.skin_shading import FILL, KEY, RIM
 
 Array = NDArray[np.float32]
 CELL_MM = 6.0
@@ -112,7 +112,7 @@ def _openness(around: np.ndarray, at: np.ndarray) -> np.ndarray:
     return out
 
 
-def light_through(points: Array, width: Array) -> HairLight:
+def light_through(points: Array, width: Array, lamps: Lamps = STUDIO) -> HairLight:
     """Follow the lamps and the sky through strands (N, P, 3) of these widths (N,), in the lamps' frame."""
     lowest, highest = (np.array([bound(points[..., k]) for k in range(3)]) for bound in (np.min, np.max))
     block = CELL_MM * AMBIENT_CELLS
@@ -134,7 +134,7 @@ def light_through(points: Array, width: Array) -> HairLight:
         seen = np.exp(-_through(coarse, direction.astype(np.float32), block))
         around[..., 0] += seen / AMBIENT_DIRECTIONS
         around[..., 1:] += seen[..., None] * direction.astype(np.float32)
-    lamps = np.zeros((*grid.shape, 4), np.float32)
-    for column, lamp in enumerate((KEY, FILL, RIM)):
-        lamps[..., column] = _through(grid, np.array(lamp, np.float32), CELL_MM)
-    return HairLight(low, lamps, around)
+    depths = np.zeros((*grid.shape, 4), np.float32)
+    for column, way in enumerate((lamps.key, lamps.fill, lamps.rim)):
+        depths[..., column] = _through(grid, np.array(way, np.float32), CELL_MM)
+    return HairLight(low, depths, around)

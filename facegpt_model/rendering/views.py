@@ -13,6 +13,7 @@ from PIL import Image
 
 from facegpt_model.face import FaceCode
 from facegpt_model.morphable.base import MorphableModel
+from facegpt_model.rendering.lamps import STUDIO, Lamps
 from facegpt_model.rendering.portrait import draw_portrait
 from facegpt_model.rendering.still import TEXTURE_SIZE, contact_sheet, samples_for
 from facegpt_model.rendering.surface import surface_of
@@ -39,6 +40,7 @@ def draw_views(
     size: int,
     samples: int | None = None,
     drawn: Drawn | None = None,
+    lamps: Lamps = STUDIO,
 ) -> Iterator[Image.Image]:
     """One square RGBA picture, transparent behind the head, per (yaw, pitch) in degrees.
 
@@ -49,7 +51,7 @@ def draw_views(
     surface = surface_of(model, code, TEXTURE_SIZE)
     worn = worn_now(model, code)
     for number, (yaw, pitch) in enumerate(angles, start=1):
-        yield Image.fromarray(draw_portrait(surface, yaw, pitch, size, samples, worn), "RGBA")
+        yield Image.fromarray(draw_portrait(surface, yaw, pitch, size, samples, worn, lamps), "RGBA")
         if drawn:
             drawn(number, len(angles))
 
@@ -63,9 +65,13 @@ def turntable_angles(frames: int, pitch_deg: float = 0.0) -> list[tuple[float, f
 
 
 def sheet_of_sides(
-    model: MorphableModel, code: FaceCode, size: int, drawn: Drawn | None = None
+    model: MorphableModel,
+    code: FaceCode,
+    size: int,
+    drawn: Drawn | None = None,
+    lamps: Lamps = STUDIO,
 ) -> Image.Image:
     """Labelled RGB sheet of SIDES, each `size` pixels wide; errors as draw_views."""
     angles = [(float(yaw), float(pitch)) for _, yaw, pitch in SIDES]
-    pictures = list(draw_views(model, code, angles, size, drawn=drawn))
+    pictures = list(draw_views(model, code, angles, size, drawn=drawn, lamps=lamps))
     return contact_sheet(pictures, COLUMNS, [label for label, _, _ in SIDES])

@@ -12,7 +12,7 @@ from facegpt_model.appearance.worn import worn_glasses
 from facegpt_model.face import FaceCode
 from facegpt_model.mesh import NamedMesh
 from facegpt_model.morphable.base import MorphableModel
-from facegpt_model.rendering.skin_shading import GROUND, KEY, KEY_COLOUR, SKY
+from facegpt_model.rendering.lamps import Lamps
 from facegpt_model.rendering.surface import Surface
 from facegpt_model.rendering.visibility import rasterise
 
@@ -69,6 +69,7 @@ def lay_over(
     nearest: Array,
     light: Array,
     cover: Array,
+    lamps: Lamps,
 ) -> None:
     """Draw a see-through mesh over light (H, W, 3) and cover (H, W), in place, where nothing is nearer.
 
@@ -97,9 +98,10 @@ def lay_over(
     colour, opacity = _tint(mesh, None if mesh.uv is None else mixed(mesh.uv))
     mirrored = 2 * facing[:, None] * normal - towards
     fresnel = LENS_F0 + (1 - LENS_F0) * (1 - facing) ** 5
-    sky = np.array(GROUND) + (np.array(SKY) - np.array(GROUND)) * (0.5 + 0.5 * mirrored[:, 1:2])
-    shine = fresnel[:, None] * (0.6 * sky + PANE_LIGHT * _pane(mirrored)[:, None] * np.array(KEY_COLOUR))
-    lit = 0.35 * (sky + np.array(KEY_COLOUR) * np.maximum(normal @ np.array(KEY), 0)[:, None])
+    key_colour, ground = np.array(lamps.key_colour), np.array(lamps.ground)
+    sky = ground + (np.array(lamps.sky) - ground) * (0.5 + 0.5 * mirrored[:, 1:2])
+    shine = fresnel[:, None] * (0.6 * sky + PANE_LIGHT * _pane(mirrored)[:, None] * key_colour)
+    lit = 0.35 * (sky + key_colour * np.maximum(normal @ np.array(lamps.key), 0)[:, None])
     share = 1 - (1 - opacity) * (1 - fresnel)
     behind = light[rows, columns] * cover[rows, columns, None]
     light[rows, columns] = behind * (1 - share)[:, None] + colour * lit * opacity[:, None] + shine
