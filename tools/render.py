@@ -39,8 +39,16 @@ def render(request: RenderRequest, workspace: Workspace) -> Outcome:
     path = workspace.folder / f"{face.handle}-yaw{request.yaw:+d}{pitch}{light}.png"
     render_to(face.estimate, workspace.studio, path, request, face.marked)
     workspace.wrote("render", {"handle": face.handle, **request.model_dump()}, (path.name,))
-    seen = f"{face.handle} turned by {request.yaw} degrees{lit_by(request.light)}, {request.size} pixels"
+    seen = f"{face.handle} {_side(request)}{lit_by(request.light)}, {request.size} pixels"
     return Outcome(f"{path.name}: {seen}", files=(path.name,))
+
+
+def _side(request: RenderRequest) -> str:
+    """Where a face is seen from, such as "turned by 35 degrees to their left, chin up by 20"."""
+    side = "left" if request.yaw > 0 else "right"
+    turned = f"turned by {abs(request.yaw)} degrees to their {side}" if request.yaw else "from the front"
+    chin = f", chin {'up' if request.pitch > 0 else 'down'} by {abs(request.pitch)} degrees"
+    return turned + (chin if request.pitch else "")
 
 
 def render_to(

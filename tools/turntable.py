@@ -70,9 +70,7 @@ def turntable_to(
     doing = _share(progress, "drawing the turn")
     pictures = [
         marked(Image.alpha_composite(wall, picture).convert("RGB"), mark)
-        for picture in draw_views(
-            studio.head, estimate.code, angles, request.size, SAMPLES, doing, lamps
-        )
+        for picture in draw_views(studio.head, estimate.code, angles, request.size, SAMPLES, doing, lamps)
     ]
     progress("writing the file", 0.99)
     unit = 10 if path.suffix.lower() == ".gif" else 1  # ms; GIF counts hundredths of a second

@@ -52,7 +52,16 @@ class HairInPlace:
             screen[..., 0] = pixels / 2 + strands.points[..., 0] * scale
             screen[..., 1] = pixels / 2 - strands.points[..., 1] * scale
             screen[..., 2] = scale / focal
-            draw_strands(drawn, nearest, screen, strands.width * scale.mean(axis=1), strands, lit, self.light, self.lamps)
+            draw_strands(
+                drawn,
+                nearest,
+                screen,
+                strands.width * scale.mean(axis=1),
+                strands,
+                lit,
+                self.light,
+                self.lamps,
+            )
         return drawn
 
 

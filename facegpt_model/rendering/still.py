@@ -49,8 +49,8 @@ def render_still(
 
     yaw_deg: positive turns the nose to the person's left (image right); pitch_deg: positive
     raises the chin; size: pixels. background: None for transparent, "studio" for a neutral
-    gradient, or an sRGB colour 0-255. lamps: what lights it, see lamps.py. Raises ValueError unless the code holds one face and
-    size is 16 to 4096.
+    gradient, or an sRGB colour 0-255. lamps: what lights it, see lamps.py. Raises ValueError
+    unless the code holds one face and size is 16 to 4096.
     """
     samples = samples_for(size)
     if isinstance(background, str) and background != "studio":
