@@ -58,6 +58,7 @@ def breed(request: BreedRequest, workspace: Workspace) -> Outcome:
             request.seed * 1000 + number,
         )  # fmt: skip
         handles.append(workspace.add(estimate, made_by=made_by, parent=names[0]).handle)
+    workspace.one_step(handles, handles[-1])
     kept = f"; kept: {', '.join(said.fixed)}" if said.fixed else ""
     text = f"{', '.join(handles)}: children of {', '.join(names)}{kept}. All are speculative."
     return Outcome(text, tuple(handles), tuple(n for handle in handles for n in workspace.files(handle)))

@@ -18,12 +18,14 @@ class History:
     """Handles in the order they became current, the place reached, and the photos shown.
 
     place is an index into line; -1 stands before the first face. photos: handle to the name its
-    file had; gone: handles of deleted faces; witness: whether this is a witness's case.
+    file had; beside: handles made together with others, which are no step of their own; gone:
+    handles of deleted faces; witness: whether this is a witness's case.
     """
 
     line: list[str] = field(default_factory=list)
     place: int = -1
     photos: dict[str, str] = field(default_factory=dict)
+    beside: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
     witness: bool = False
 
@@ -38,6 +40,8 @@ class History:
         for entry in entries:
             if entry.event == "face":
                 history.made(entry.data["handle"])
+            elif entry.event == "go to" and "together" in entry.data:
+                history.one_step(entry.data["together"], entry.data["current"])
             elif entry.event == "go to":
                 history.made(entry.data["current"])
             elif entry.event == "deleted":
@@ -49,7 +53,7 @@ class History:
                     history.undo() if entry.event == "undo" else history.redo()
             elif entry.event == "photo":
                 history.photos[entry.data["handle"]] = str(entry.data.get("name", ""))
-        for handle in set(history.line) - set(existing):  # its file was taken away by hand
+        for handle in {*history.line, *history.beside} - set(existing):  # its file was taken away by hand
             history.forget(handle)
         return history
 
@@ -63,6 +67,15 @@ class History:
         del self.line[self.place + 1 :]
         self.line.append(handle)
         self.place = len(self.line) - 1
+
+    def one_step(self, handles: Sequence[str], current: str) -> None:
+        """Faces made by one call leave the line again; `current` is the one place they were a step to."""
+        self.beside.update(handles)
+        before = sum(known not in handles for known in self.line[: self.place + 1])
+        self.line = [known for known in self.line if known not in handles]
+        self.place = before - 1
+        if self.current != current:
+            self.made(current)
 
     def forget(self, handle: str) -> None:
         """A face that is deleted leaves the line; the one before it becomes current in its place."""

@@ -56,7 +56,7 @@ def outer(request: OuterRequest, workspace: Workspace) -> Outcome:
         code = outer_code(workspace.studio, made_by, {face.handle: face.estimate})
         estimate = FaceEstimate(code, None, f"outer:{face.handle}", MODEL, seed)
         handles.append(workspace.add(estimate, made_by=made_by, parent=face.handle).handle)
-    workspace.go_to(face.handle)
+    workspace.one_step(handles, face.handle)
     varied = "hair and outline" if request.outline else "hair"
     text = f"{', '.join(handles)}: other {varied} round the inner face of {face.handle}, which stays current."
     return Outcome(text, tuple(handles), tuple(n for handle in handles for n in workspace.files(handle)))

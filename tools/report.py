@@ -185,7 +185,9 @@ def _told(entry: Entry) -> tuple[str, str, list[tuple[str, str]]]:
         "witness": "The case became a witness's: pictures are marked",
         "undo": f"Back to {data.get('current') or 'before the first face'}",
         "redo": f"Forward to {data.get('current')}",
-        "go to": f"Gone to {data.get('current')}",
+        "go to": f"{data.get('current')} is the current face"
+        if "together" in data
+        else f"Gone to {data.get('current')}",
     }
     text = str(data.get("text", ""))
     rest = {key: value for key, value in data.items() if key not in ("text", "marked", "current")}

@@ -79,7 +79,7 @@ def variants(request: VariantsRequest, workspace: Workspace, temperature: float 
             spread=None,
         )
         handles.append(workspace.add(estimate, made_by=made_by, parent=face.handle).handle)
-    workspace.go_to(face.handle)
+    workspace.one_step(handles, face.handle)
     text = f"{', '.join(handles)}: variants of {face.handle}; {_told(said)}. {face.handle} stays current."
     return Outcome(text, tuple(handles), tuple(n for handle in handles for n in workspace.files(handle)))
 

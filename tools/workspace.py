@@ -12,7 +12,7 @@ from the journal alone (replay.py) and to see any change of the files (case.py).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -159,7 +159,7 @@ class Workspace:
         return 1 + max((int(handle.removeprefix("face-")) for handle in self._ever()), default=0)
 
     def _ever(self) -> set[str]:
-        return {*self.handles, *self._history.line, *self._history.gone}
+        return {*self.handles, *self._history.line, *self._history.beside, *self._history.gone}
 
     def files(self, handle: str) -> tuple[str, ...]:
         """Names of the files every face has."""
@@ -199,6 +199,13 @@ class Workspace:
         face = self.face(handle)
         self._history.made(face.handle)
         self.journal.append("go to", {"current": face.handle})
+        return face.handle
+
+    def one_step(self, handles: Sequence[str], current: str) -> str:
+        """Let faces that one call has made be one step of undo, after which `current` is current."""
+        face = self.face(current)
+        self._history.one_step(handles, face.handle)
+        self.journal.append("go to", {"current": face.handle, "together": list(handles)})
         return face.handle
 
     def delete(self, handle: str) -> tuple[str, ...]:
