@@ -50,10 +50,12 @@ class FaceChatModel(BaseChatModel):
         faces: Sequence[str] = (),
         photos: Sequence[str] = (),
         named: Mapping[str, Mapping[str, Sequence[object]]] | None = None,
+        quiet: bool = False,
     ) -> Runnable[LanguageModelInput, AIMessage]:
         """The model with tools it may call on the given handles, the newest last.
 
         named: for a tool, "" for every other, the values that some arguments are limited to (naming.py).
+        quiet: stream nothing, since the answer may yet be put right.
         Without a photo there is nothing to reconstruct, so tools that need one are left out.
         """
         known: dict[str, Sequence[object]] = {"face": list(faces) or [""], "photo": list(photos)}
@@ -66,7 +68,7 @@ class FaceChatModel(BaseChatModel):
             for tool in tools
             if photos or "photo" not in _parameters(tool)["properties"]
         ]
-        return self.bind(tools=schemas, faces=tuple(faces))  # type: ignore[return-value]
+        return self.bind(tools=schemas, faces=tuple(faces), quiet=quiet)  # type: ignore[return-value]
 
     def _generate(
         self,
@@ -75,13 +77,14 @@ class FaceChatModel(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         tools: Sequence[ToolSchema] = (),
         faces: Sequence[str] = (),
+        quiet: bool = False,
         **kwargs: Any,
     ) -> ChatResult:
         spoken: list[str] = []
 
         def on_text(piece: str) -> None:
             spoken.append(piece)
-            if run_manager and piece:
+            if run_manager and piece and not quiet:
                 chunk = AIMessageChunk(content=piece, id=f"lc_run--{run_manager.run_id}")
                 run_manager.on_llm_new_token(piece, chunk=ChatGenerationChunk(message=chunk))
 

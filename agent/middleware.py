@@ -22,7 +22,7 @@ from agent.memory import asks_to_recall, recalled
 from agent.naming import named
 from agent.registry import Services
 from agent.shorthand import shorthand
-from agent.telling import made_up, plainly, told
+from agent.telling import NOT_APPROVED, made_up, plainly, told
 from agent.toolbox import REFUSED, TRAINED
 from facegpt_model import layout
 from tools.imagine import keep
@@ -36,8 +36,9 @@ _ADMITS = re.compile(r"\b(not|cannot|can't|couldn't|could not|no|nothing|unable|
 class KnownHandles(AgentMiddleware[AgentState, Services]):
     """For the embedded model: which faces and photos exist, and only the tools it was trained on.
 
-    Short requests such as "more" are turned into calls without it (shorthand.py), and what was said
-    before is told from the messages themselves (memory.py).
+    Short requests such as "more" are turned into calls without it (shorthand.py), what was said before
+    is told from the messages themselves (memory.py), and what a tool did or refused from its result
+    (telling.py); after a refusal it may call again.
     """
 
     def wrap_model_call(
@@ -56,24 +57,31 @@ class KnownHandles(AgentMiddleware[AgentState, Services]):
                 name, arguments = short
                 call = {"name": name, "args": arguments, "id": f"call-{uuid.uuid4().hex[:12]}"}
                 return ModelResponse(result=[AIMessage("", tool_calls=[{**call, "type": "tool_call"}])])
-        if isinstance(last, ToolMessage) and last.status != "error":
-            answer = told(str(last.name), str(last.text))
-            if answer:
-                return ModelResponse(result=[AIMessage(answer)])
+        refused = ""
+        if isinstance(last, ToolMessage):
+            if last.status != "error":
+                return ModelResponse(result=[AIMessage(told(str(last.name), str(last.text)))])
+            if DECLINED in str(last.text):
+                return ModelResponse(result=[AIMessage(NOT_APPROVED)])
+            refused = str(last.text).removeprefix(REFUSED)
         current = workspace.current
         faces = [handle for handle in workspace.handles if handle != current]
         settings = {
             "faces": faces + ([current] if current else []),
             "photos": list(workspace.photos),
             "named": named(_last_words(request.messages), workspace),
+            "quiet": bool(refused),
         }
-        return handler(
+        response = handler(
             request.override(
                 messages=with_photos(request.messages, workspace),
                 tools=[tool for tool in request.tools if getattr(tool, "name", "") in TRAINED],
                 model_settings={**request.model_settings, **settings},
             )
         )
+        if refused and not any(getattr(message, "tool_calls", ()) for message in response.result):
+            return ModelResponse(result=[AIMessage(could_not(refused))])  # it gave up: why, word for word
+        return response
 
 
 def _last_words(messages: Sequence[AnyMessage | BaseMessage]) -> str:

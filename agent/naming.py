@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 from facegpt_model.dialogue.arguments import pair
 from facegpt_model.dialogue.references import Scene, mentioned
 from tools.workspace import Workspace
 
-SHOWN_TOGETHER = ("variants", "breed")
+SHOWN_TOGETHER = ("variants", "breed", "outer")
 ANY = ""  # the choices of every tool that has none of its own
+_ALL = re.compile(r"\b(all|every|everything|everyone|everybody|so far)\b", re.IGNORECASE)
+_GROUP = re.compile(r"\b(variants|variations|children|options|candidates)\b", re.IGNORECASE)
+_THEM = re.compile(r"\b(them|these|those)\b", re.IGNORECASE)
 Choices = dict[str, list[object]]  # argument -> its possible values
 
 
@@ -27,8 +32,14 @@ def named(text: str, workspace: Workspace) -> dict[str, Choices]:
         "adjust": {"face": [scene.current]},
         "compare": {"face": [two["face"]], "other": [two["other"]]},
         "breed": {"faces": several or [list(two.values())]},
-        "array": {"faces": several or [[]]},
+        "array": {"faces": several or [_all_or_group(text, scene)]},
     }
+
+
+def _all_or_group(text: str, scene: Scene) -> list[str]:
+    """The faces that were made together, if "them" may mean those; [] for all."""
+    meant = _GROUP.search(text) or (_THEM.search(text) and not _ALL.search(text))
+    return list(scene.group) if meant else []
 
 
 def scene_of(workspace: Workspace) -> Scene:

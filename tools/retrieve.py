@@ -137,7 +137,8 @@ def retrieve(
     write_through(workspace.folder / name, picture.save)
     lines = "; ".join(f"{number}. {row.line()}" for number, row in enumerate(found, start=1))
     like = "" if whom == "words" else f"like {whom} "
-    text = f"{len(found)} {like}{question.about()} ({DISCLAIMER}): {lines}"
+    faces = "1 face" if len(found) == 1 else f"{len(found)} faces"
+    text = f"{faces} {like}{question.about()} ({DISCLAIMER}): {lines}"
     return Outcome(text, files=(name,))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from agent.chat_models import FaceChatModel
 from agent.events import (
     ApprovalNeeded,
     Event,
@@ -22,6 +23,7 @@ from agent.events import (
 )
 from agent.loop import MODEL_CALLS, WAITING, Conversation
 from agent.middleware import FAILED_CALLS
+from agent.telling import NOT_APPROVED
 from agent.toolbox import TRAINED
 from facegpt_model.face import FaceEstimate
 from facegpt_model.serving.backend import BackendError, Reply
@@ -71,23 +73,24 @@ def test_two_faces_in_one_message_get_two_handles(talk: Script, estimate: Make) 
         assert list(conversation.turn("two people"))[-1].faces == ("face-1", "face-2")
 
 
-def test_a_tool_call_makes_a_new_face_and_the_model_reads_the_result(
+def test_a_tool_call_makes_a_new_face_and_its_result_is_told(
     talk: Script, estimate: Make, call: Script, case: Path
 ) -> None:
-    script = (Reply("<FACE>", (), (estimate(1),)), smile(call), Reply("He smiles now."))
-    with talk(*script) as conversation:
+    with talk(Reply("<FACE>", (), (estimate(1),)), smile(call), Reply("Hm.")) as conversation:
         list(conversation.turn("a man"))
         events = list(conversation.turn("let him smile"))
         assert kinds(events) == [ToolStarted, ToolFinished, FaceMade, Spoke, Final]
+        assert events[-1].text.startswith("Here is face-2: towards a smile (smile +0.40). Measured: ")
+        list(conversation.turn("and now?"))
         turns, _, faces = conversation.backend.asked[-1]
-        assert turns[-1].role == "tool" and turns[-1].tool_name == "edit"
-        assert turns[-1].tool_call_id == turns[-2].tool_calls[0].id
-        assert "face-2 made from face-1" in turns[-1].text
+        result = next(turn for turn in turns if turn.role == "tool")
+        assert result.tool_name == "edit" and "face-2 made from face-1" in result.text
+        assert result.tool_call_id == turns[turns.index(result) - 1].tool_calls[0].id
         assert faces == ["face-1", "face-2"]
         assert conversation.workspace.face("face-2").parent == "face-1"
     told = json.loads((case / "transcript.json").read_text())
     assert [message["role"] for message in told["messages"]] == [
-        "user", "assistant", "user", "assistant", "tool", "assistant",
+        "user", "assistant", "user", "assistant", "tool", "assistant", "user", "assistant",
     ]  # fmt: skip
     made = told["messages"][4]
     assert made["ok"] and made["faces"] == ["face-2"] and made["pictures"] == ["face-2.png"]
@@ -118,10 +121,13 @@ def test_refusals_come_back_to_the_model_as_messages(talk: Script, estimate: Mak
         assert conversation.workspace.handles == ("face-1",)
 
 
-def test_an_endless_tool_loop_ends_with_a_sentence(talk: Script, estimate: Make, call: Script) -> None:
-    endless = [Reply("", (call("render", face=""),)) for _ in range(50)]
-    with talk(Reply("<FACE>", (), (estimate(1),)), *endless) as conversation:
-        list(conversation.turn("a man"))
+def test_an_endless_tool_loop_ends_with_a_sentence(
+    case: Path, scripted: Script, estimate: Make, call: Script
+) -> None:
+    workspace = Workspace(case)
+    workspace.add(estimate(1), made_by={"tool": "imagine", "text": "a man"})
+    endless = FaceChatModel(backend=scripted([Reply("", (call("describe", face=""),)) for _ in range(50)]))
+    with Conversation(workspace, scripted([]), planner=endless) as conversation:
         events = list(conversation.turn("loop"))
         assert isinstance(events[-1], Final) and "I stopped after" in events[-1].text
         assert len([event for event in events if isinstance(event, ToolStarted)]) == MODEL_CALLS
@@ -132,7 +138,7 @@ def test_a_closed_chat_goes_on_where_it_stopped(
 ) -> None:
     with talk(Reply("A man. <FACE>", (), (estimate(1),))) as conversation:
         list(conversation.turn("a man"))
-    with talk(smile(call), Reply("Done.")) as conversation:
+    with talk(smile(call)) as conversation:
         assert [str(message.text) for message in conversation.messages] == ["a man", "A man. <FACE>"]
         assert list(conversation.turn("smile"))[-1].faces == ("face-2",)
         first = conversation.backend.asked[0][0]
@@ -145,7 +151,7 @@ def test_a_closed_chat_goes_on_where_it_stopped(
 def test_a_bug_ends_the_turn_and_the_chat_survives_it(
     talk: Script, estimate: Make, call: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    script = (Reply("<FACE>", (), (estimate(1),)), smile(call), smile(call), Reply("Done."))
+    script = (Reply("<FACE>", (), (estimate(1),)), smile(call), smile(call), Reply("Hm."))
     with talk(*script) as conversation:
         list(conversation.turn("a man"))
         with monkeypatch.context() as patch:
@@ -153,6 +159,7 @@ def test_a_bug_ends_the_turn_and_the_chat_survives_it(
             with pytest.raises(ZeroDivisionError):
                 list(conversation.turn("smile"))
         assert list(conversation.turn("smile, please"))[-1].faces == ("face-2",)
+        list(conversation.turn("and now?"))
         turns = conversation.backend.asked[-1][0]
         calls = [tool_call.id for turn in turns for tool_call in turn.tool_calls]
         answers = [turn.tool_call_id for turn in turns if turn.role == "tool"]
@@ -179,6 +186,7 @@ def test_a_photo_is_named_and_its_bytes_stay_outside(
         assert asked.images == (case.resolve() / "photo-1.jpg",) and asked.photo_names == ("photo-1",)
         refused = next(event for event in events if isinstance(event, ToolFinished))
         assert not refused.ok and "no face" in refused.text.lower()
+        assert refused.text.rstrip(".") in events[-1].text and "There is" not in events[-1].text
     told = json.loads((case / "transcript.json").read_text())
     assert told["messages"][0]["photos"] == [{"handle": "photo-1", "name": "wall.png", "file": "photo-1.jpg"}]
 
@@ -218,7 +226,6 @@ def test_nothing_is_deleted_without_approval(talk: Script, estimate: Make, call:
     script = (
         Reply("<FACE>", (), (estimate(1),)),
         Reply("", (call("delete", face="face-1"),)),
-        Reply("It stays."),
         Reply("", (call("delete", face="face-1"),)),
     )
     with talk(*script) as conversation:
@@ -227,11 +234,11 @@ def test_nothing_is_deleted_without_approval(talk: Script, estimate: Make, call:
         assert events[-2:] == [ApprovalNeeded("delete", {"face": "face-1"}), Final(WAITING, ())]
         assert (case / "face-1.json").exists()
         declined = list(conversation.decide(False))
-        assert declined[-1] == Final("It stays.", ()) and (case / "face-1.json").exists()
+        assert declined[-1] == Final(NOT_APPROVED, ()) and (case / "face-1.json").exists()
         list(conversation.turn("delete it, really"))
-    with talk(Reply("It is gone.")) as conversation:  # opened again, and it still waits
+    with talk() as conversation:  # opened again, and it still waits
         assert conversation.pending == (ApprovalNeeded("delete", {"face": "face-1"}),)
-        assert list(conversation.decide(True))[-1].text == "It is gone."
+        assert list(conversation.decide(True))[-1].text.startswith("face-1 was deleted (")
         assert not (case / "face-1.json").exists() and conversation.pending == ()
         with pytest.raises(ToolError, match="nothing waits"):
             list(conversation.decide(True))
@@ -247,7 +254,6 @@ def test_saying_something_else_declines_what_waits(
     script = (
         Reply("<FACE>", (), (estimate(1),)),
         Reply("", (call("delete", face="face-1"),)),
-        Reply("It stays."),
         Reply("Hello."),
     )
     with talk(*script) as conversation:
@@ -258,7 +264,7 @@ def test_saying_something_else_declines_what_waits(
 
 
 def test_more_less_and_back_need_no_model(talk: Script, estimate: Make, call: Script) -> None:
-    script = (Reply("<FACE>", (), (estimate(1),)), smile(call), *[Reply("Done.") for _ in range(4)])
+    script = (Reply("<FACE>", (), (estimate(1),)), smile(call))
     with talk(*script) as conversation:
         list(conversation.turn("a man"))
         list(conversation.turn("let him smile"))
@@ -294,14 +300,15 @@ def test_a_claim_after_a_failed_call_is_put_right(talk: Script, estimate: Make, 
         Reply("Here is face-2, it smiles."),
         smile(call, face="face-9"),
         smile(call),
-        Reply("Here is face-2, it smiles."),
     )
     with talk(*script) as conversation:
         list(conversation.turn("a man"))
         events = list(conversation.turn("let him smile"))
         assert events[-1].text.startswith("I could not do that: there is no face called 'face-9'")
         assert events[-2] == Spoke(events[-1].text)
-        assert list(conversation.turn("again"))[-1] == Final("Here is face-2, it smiles.", ("face-2",))
+        assert not [event for event in events if isinstance(event, TextDelta) and "smiles" in event.text]
+        again = list(conversation.turn("again"))[-1]  # a failed call, then a right one
+        assert again.text.startswith("Here is face-2: towards a smile") and again.faces == ("face-2",)
 
 
 def test_the_chat_holds_no_bytes(talk: Script, call: Script, case: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import llguidance
 import pytest
 
+from agent.chat_models import FaceChatModel
 from agent.schemas import strict_schema, with_choices
 from agent.toolbox import toolbox
 from facegpt_model.semantics.axes import axis_list
@@ -56,6 +57,14 @@ def test_choices_reach_nested_properties_and_leave_the_original_alone() -> None:
     assert filled["properties"]["face"]["enum"] == ["face-1"]
     assert filled["properties"]["changes"]["items"]["properties"]["slider"]["enum"] == ["smile"]
     assert json.dumps(schema) == before
+
+
+def test_the_embedded_model_is_not_asked_for_what_it_was_not_taught() -> None:
+    assert "studio" in TOOLS["render"].args_schema["properties"]["light"]["enum"]  # a planner may choose
+    bound = FaceChatModel(backend=None).bind_tools([TOOLS["render"], TOOLS["views"]], faces=["face-1"])
+    for schema in bound.kwargs["tools"]:
+        assert "light" not in schema.parameters["properties"] and "light" not in schema.parameters["required"]
+        assert schema.parameters["properties"]["face"]["enum"] == ["face-1"]
 
 
 @pytest.mark.parametrize("name", TOOLS)

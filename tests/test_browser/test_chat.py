@@ -38,7 +38,7 @@ def test_a_newcomers_two_minutes(visit: Callable[..., Any]) -> None:
     page.get_by_text("face-2", exact=True).first.wait_for()
 
     say(page, "let him smile")
-    page.get_by_text("He smiles now.").first.wait_for()
+    page.get_by_text("towards a smile").first.wait_for()
     page.get_by_text("smile +0.60").first.wait_for()
     page.get_by_role("button", name="Undo").wait_for()
     face_in_view(page)
@@ -62,18 +62,18 @@ def test_a_newcomers_two_minutes(visit: Callable[..., Any]) -> None:
     calm(page)
 
     page.reload()
-    page.get_by_text("He smiles now.").first.wait_for()
+    page.get_by_text("towards a smile").first.wait_for()
     assert "thread=" in page.url
     page.get_by_label("search sliders").fill("nose length")
     page.locator("button.lock[aria-pressed=true]").wait_for()
 
     dark = visit(path_of(page), color_scheme="dark")
-    dark.get_by_text("He smiles now.").first.wait_for()
+    dark.get_by_text("towards a smile").first.wait_for()
     face_in_view(dark)
     assert shot(dark, "chat-dark")[5, -5].max() < 70
     accessible(dark)
     phone = visit(path_of(page), viewport={"width": 390, "height": 844})
-    phone.get_by_text("He smiles now.").first.wait_for()
+    phone.get_by_text("towards a smile").first.wait_for()
     shot(phone, "chat-phone")
     wide = phone.evaluate("document.documentElement.scrollWidth")
     assert wide <= 390, "nothing sticks out at phone width"
@@ -87,7 +87,7 @@ def test_two_tabs_show_the_same_and_do_not_fight(visit: Callable[..., Any]) -> N
     two = visit(path_of(one))
     two.get_by_text("A man of about 60 with a hooked nose.").first.wait_for()
     say(two, "let him smile")
-    one.get_by_text("He smiles now.").first.wait_for()  # nobody touched the first tab
+    one.get_by_text("towards a smile").first.wait_for()  # nobody touched the first tab
     one.get_by_role("button", name="Undo").click()
     calm(one)
     two.get_by_text("Undo", exact=True).nth(1).wait_for()
