@@ -4,7 +4,7 @@ Run `nice python benchmarks/store.py [--n 100000] [--folder DIR] [--json]`. Face
 10,000 random adults of openhead, each estimated several times with the scatter of a photo fit
 (0.35 sd), so a query has close and far neighbours as in a gallery of photos. The store is
 filled by its own add(), parts included, and asked at several sizes on the way; beyond --n only
-the sidecar grows, up to --largest. Filling 100,000 faces takes 10 to 40 minutes, nearly all of it
+the sidecar grows, up to --largest. Filling 100,000 faces takes 5 to 40 minutes, nearly all of it
 Chroma's index; with --folder it is kept and the next run only asks.
 
 Times are medians of CPU time in ms, one thread (wall time beside them); "numpy" is a float32
