@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ui.commands_threads import DEFAULT_ROOT
+from ui.counting import counted
 
 if TYPE_CHECKING:
     from agent.events import Event
@@ -82,10 +83,10 @@ def chat(
         with Conversation(workspace, backend, planner) as conversation:
             if conversation.messages:
                 now = workspace.current or "none"
-                screen.say(f"going on with {folder}: {len(workspace.handles)} faces, now {now}")
+                screen.say(f"going on with {folder}: {counted(len(workspace.handles), 'face')}, now {now}")
             _talk(conversation, screen, say, photo)
     kept = "journal.jsonl" if witness else "transcript.json, journal.jsonl"
-    screen.say(f"kept in {folder}: {kept}, {len(workspace.handles)} faces")
+    screen.say(f"kept in {folder}: {kept}, {counted(len(workspace.handles), 'face')}")
 
 
 def _talk(

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ui.counting import counted
+
 if TYPE_CHECKING:
     from tools.retrieve import Question
     from tools.store.face_store import FaceStore
@@ -94,7 +96,7 @@ def gather(
         total = len(faces)
     typer.echo(
         f"{counts['new']} new, {counts['there']} stored before, {counts['failed']} failed; "
-        f"the store holds {total:,} faces"
+        f"the store holds {counted(total, 'face')}"
     )
     if last is not None:
         raise ToolError(f"{counts['failed']} of {sum(counts.values())} gave no face, the last: {last.note}")
@@ -149,7 +151,7 @@ def query(
         said = None if targets else question.said
         question = dataclasses.replace(question, parts=targets, said=said, wanted=wanted, count=count)
         found = search(faces, studio, question)
-        typer.echo(f"{len(found)} of {len(faces):,} faces, {question.about()} ({DISCLAIMER}):")
+        typer.echo(f"{len(found)} of {counted(len(faces), 'face')}, {question.about()} ({DISCLAIMER}):")
         for number, row in enumerate(found, start=1):
             typer.echo(f"{number:3}. {row.line()}")
         if out is not None:
@@ -224,7 +226,8 @@ def info(folder: Folder = None, url: Url = None) -> None:
     with opened(folder, url) as (faces, _):
         calibration = faces.calibration
         typer.echo(
-            f"{len(faces):,} faces of {calibration.layout.basis}, calibration {calibration.version}, "
+            f"{counted(len(faces), 'face')} of {calibration.layout.basis}, "
+            f"calibration {calibration.version}, "
             f"{calibration.dimension} numbers each, "
             f"{'exact answers' if len(faces) <= faces.exact_limit else 'HNSW without a filter'}"
         )
@@ -271,7 +274,7 @@ def export(
 
     with opened(folder, url) as (faces, _):
         count = export_all(faces, out, FaceFilter(case=case, tags=tuple(tag or ())))
-    typer.echo(f"{out}: {count:,} faces")
+    typer.echo(f"{out}: {counted(count, 'face')}")
 
 
 @store.command()
@@ -288,11 +291,11 @@ def delete(
     if bool(ids) == bool(case):
         raise ToolError("name the faces to delete by ID, or a whole case by --case, and only one of them")
     with opened(folder, url) as (faces, _):
-        what = f"all faces of case {case}" if case else f"{len(ids or [])} faces"
+        what = f"all faces of case {case}" if case else counted(len(ids or []), "face")
         if not yes:
             typer.confirm(f"delete {what} for good?", abort=True)
         gone = faces.delete_case(case) if case else faces.delete(ids or [])
-        typer.echo(f"deleted {gone:,} faces; the store holds {len(faces):,}")
+        typer.echo(f"deleted {counted(gone, 'face')}; the store holds {len(faces):,}")
 
 
 @store.command()
@@ -323,7 +326,7 @@ def rebuild(folder: Folder = None) -> None:
     from tools.studio import open_studio
 
     place = folder or default_folder()
-    typer.echo(f"rebuilt {make(place, open_studio()):,} faces in {place}")
+    typer.echo(f"rebuilt {counted(make(place, open_studio()), 'face')} in {place}")
 
 
 def register(app: typer.Typer) -> None:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ui.counting import counted
+
 DEFAULT_ROOT = Path("out/threads")
 threads = typer.Typer(help="Conversations side by side: list, rename, fork, delete.", no_args_is_help=True)
 Root = Annotated[Path, typer.Option("--root", help="folder that holds the threads")]
@@ -21,7 +23,8 @@ def list_threads(root: Root = DEFAULT_ROOT) -> None:
     found = Threads(root).list()
     for thread in found:
         mark = "  witness" if thread.witness else ""
-        told = f"{thread.turns} turns, {len(thread.faces)} faces, changed {thread.changed[:16]}{mark}"
+        made = f"{counted(thread.turns, 'turn')}, {counted(len(thread.faces), 'face')}"
+        told = f"{made}, changed {thread.changed[:16]}{mark}"
         typer.echo(f"{thread.name:24} {told}  {thread.title}")
     if not found:
         typer.echo(f"no thread in {root} yet; begin one with: facegpt chat --thread NAME")
@@ -57,7 +60,7 @@ def fork(
     from agent.threads import Threads
 
     made = Threads(root).fork(name, before, new)
-    typer.echo(f"{made.name}: {made.turns} turns and {len(made.faces)} faces of {name}")
+    typer.echo(f"{made.name}: {counted(made.turns, 'turn')} and {counted(len(made.faces), 'face')} of {name}")
 
 
 @threads.command()
@@ -72,7 +75,7 @@ def delete(
 
     held = Threads(root)
     thread = held.get(name)
-    question = f"delete {name} with {len(thread.faces)} faces for good?"
+    question = f"delete {name} with {counted(len(thread.faces), 'face')} for good?"
     if not yes and not typer.confirm(question):
         raise ToolError(f"{name} was not deleted")
     held.delete(name)

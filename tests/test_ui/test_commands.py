@@ -180,7 +180,7 @@ def test_chosen_faces_are_varied_bred_and_deleted_by_command(
     assert out.count("face-2 was deleted") == 1 and not (case / "one" / "face-2.json").exists()
     assert "one " in run("threads", "list", "--root", case).stdout
     assert "  1  a man" in run("threads", "show", "one", "--root", case).stdout
-    assert "1 turns and 6 faces" in run("threads", "fork", "one", "--before", 2, "--root", case).stdout
+    assert "1 turn and 6 faces" in run("threads", "fork", "one", "--before", 2, "--root", case).stdout
     run("threads", "rename", "one", "two", "--root", case)
     result = CliRunner().invoke(app, ["threads", "delete", "two", "--root", str(case)], input="n\n")
     assert result.exit_code == 2 and (case / "two").is_dir()

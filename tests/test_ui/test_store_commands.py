@@ -57,7 +57,7 @@ def test_from_demo_to_delete(
     assert "by what was said (A woman of about 30)" in words and "looks like a woman" in words
     info = run("info").stdout
     assert "9 faces of openhead@2" in info and "tags: demo 8, mine 1" in info
-    assert "deleted 1 faces" in run("delete", "--case", "k-1", "--yes").stdout
+    assert "deleted 1 face" in run("delete", "--case", "k-1", "--yes").stdout
     assert "rebuilt 8 faces" in run("rebuild").stdout
 
 

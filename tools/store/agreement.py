@@ -38,7 +38,9 @@ def _mend_sidecar(collections: Collections, sidecar: Sidecar, truth: Sequence[st
         sidecar.append(*collections.fetch(missing))
     if not extra and not missing:
         return []
-    return [f"repaired the store: {len(missing)} faces came back into the sidecar, {len(extra)} left it"]
+    return [
+        f"repaired the store: in the sidecar {len(missing)} missing put back, {len(extra)} left over removed"
+    ]
 
 
 def _mend_part(
@@ -55,6 +57,5 @@ def _mend_part(
     if not extra and not missing:
         return []
     return [
-        f"repaired the store: {len(missing)} vectors of the {part} were made again, {len(extra)} left "
-        "over were removed"
+        f"repaired the store: of {part} {len(missing)} missing made again, {len(extra)} left over removed"
     ]

@@ -149,9 +149,7 @@ def server_client(url: str) -> Any:
         )
         client.heartbeat()
     except Exception as error:  # chromadb wraps connection errors in ValueError and its own kinds
-        raise ToolError(
-            f"no face store answers at {url}; start one with: facegpt store serve ({type(error).__name__})"
-        ) from error
+        raise ToolError(f"no face store answers at {url}; start one with: facegpt store serve") from error
     return client
 
 

@@ -26,14 +26,27 @@ class OwnerLock:
         except OSError as error:
             owner = _read(self._file)
             os.close(self._file)
+            way = (
+                f"it is shared at {owner['url']}, so give this command --url {owner['url']}"
+                if "url" in owner
+                else "close that one, or let several share it: "
+                f"facegpt store serve --store {folder}, then give every command --url"
+            )
             raise ToolError(
                 f"the face store in {folder} is in use by process {owner.get('pid', 'unknown')} since "
-                f"{owner.get('since', 'some time')}; close that one, or let several share it: "
-                f"facegpt store serve --store {folder}, then give every command --url"
+                f"{owner.get('since', 'some time')}; {way}"
             ) from error
-        since = datetime.now(UTC).isoformat(timespec="seconds")
+        self._owner = {"pid": os.getpid(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
+        self._write()
+
+    def tell(self, url: str) -> None:
+        """Let others know where the folder is shared."""
+        self._owner["url"] = url
+        self._write()
+
+    def _write(self) -> None:
         os.ftruncate(self._file, 0)
-        os.pwrite(self._file, json.dumps({"pid": os.getpid(), "since": since}).encode(), 0)
+        os.pwrite(self._file, json.dumps(self._owner).encode(), 0)
 
     def release(self) -> None:
         """Give the folder back; harmless when done twice."""

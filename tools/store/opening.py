@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -79,8 +80,8 @@ def connect(url: str, studio: Studio, report: Report = lambda _: None) -> FaceSt
 def serve(folder: Path, host: str, port: int, started: Callable[[str], None]) -> int:
     """Let several processes share a folder by Chroma's server, until it is stopped; its exit code.
 
-    started: told the address. Raises ToolError if another process has the folder. The server
-    has no passwords: whoever reaches the address can read and delete. Main thread only.
+    started: told the address once the server answers. Raises ToolError if another process has the
+    folder. The server has no passwords: whoever reaches the address can read and delete. Main thread only.
     """
     folder = ensure_folder(Path(folder))
     lock = OwnerLock(folder)
@@ -91,11 +92,14 @@ def serve(folder: Path, host: str, port: int, started: Callable[[str], None]) ->
         with (folder / SERVER_LOG).open("wb") as log:
             quiet = {**os.environ, "ANONYMIZED_TELEMETRY": "False"}
             child = subprocess.Popen(command, env=quiet, stdout=log, stderr=subprocess.STDOUT)
-        started(f"http://{host}:{port}")
         before = signal.signal(
             signal.SIGTERM, signal.default_int_handler
         )  # stopped either way, end the server
+        address = f"http://{host}:{port}"
         try:
+            if _answers(address, child):
+                lock.tell(address)
+                started(address)
             return child.wait()
         except KeyboardInterrupt:
             return 0
@@ -105,6 +109,16 @@ def serve(folder: Path, host: str, port: int, started: Callable[[str], None]) ->
             child.wait()
     finally:
         lock.release()
+
+
+def _answers(address: str, child: subprocess.Popen[bytes]) -> bool:
+    """Wait until the server answers; False if it ended before."""
+    while child.poll() is None:
+        with suppress(ToolError):
+            server_client(address).close()
+            return True
+        time.sleep(0.1)
+    return False
 
 
 def rebuild(folder: Path, studio: Studio) -> int:
