@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any, Literal
 from PIL import Image
 from pydantic import BaseModel, Field
 
+from facegpt_model.vlm.tokens import FACE
 from tools.case import CaseCheck, entries_of, verify_case
 from tools.errors import ToolError
 from tools.journal import Entry
@@ -72,7 +73,13 @@ class CaseReport:
 def report_of(folder: Path) -> CaseReport:
     """The report of a case; ToolError for a folder without one, JournalBroken if it was changed."""
     check = verify_case(folder)
-    steps = tuple(_step(entry, folder) for entry in entries_of(folder))
+    entries = entries_of(folder)
+    guesses = {  # faces whose own pictures do not say "speculative" yet
+        str(entry.data["handle"])
+        for entry in entries
+        if entry.event == "face" and entry.data.get("speculative", True) and not entry.data.get("marked")
+    }
+    steps = tuple(_step(entry, folder, guesses) for entry in entries)
     return CaseReport(folder.resolve().name, check, steps)
 
 
@@ -150,16 +157,16 @@ def jpeg(picture: Image.Image) -> bytes:
     return held.getvalue()
 
 
-def _step(entry: Entry, folder: Path) -> Step:
+def _step(entry: Entry, folder: Path, guesses: Set[str]) -> Step:
     data = entry.data
     title, text, settings = _told(entry)
     picture = None
     if entry.event == "face":
-        bare = data.get("speculative", True) and not data.get("marked")
-        picture = _picture(folder / f"{data['handle']}.png", bool(bare))
-    elif entry.event in ("render", "views", "overlay"):
+        picture = _picture(folder / f"{data['handle']}.png", data["handle"] in guesses)
+    elif entry.event in ("render", "views", "overlay", "relight", "array"):
         pictures = [name for name in data.get("files", ()) if name.endswith(".png")]
-        picture = _picture(folder / pictures[0], False) if pictures else None
+        shown = {data.get("handle"), *data.get("faces", ())}
+        picture = _picture(folder / pictures[0], bool(shown & guesses)) if pictures else None
     time = entry.time.replace("T", " ").partition(".")[0] + " UTC"
     return Step(entry.n, time, title, text, tuple(settings), picture)
 
@@ -183,14 +190,22 @@ def _told(entry: Entry) -> tuple[str, str, list[tuple[str, str]]]:
         "asked": "The witness was asked",
         "warned": "The witness was warned",
         "witness": "The case became a witness's: pictures are marked",
+        "decided": f"{data.get('tool')} was {'approved' if data.get('approved') else 'not approved'}",
+        "render": f"A picture of {data.get('handle')} was drawn",
+        "views": f"{data.get('handle')} was drawn from all sides",
+        "overlay": f"{data.get('handle')} was laid over its photo",
+        "relight": f"The photo of {data.get('handle')} was put in another light",
+        "array": "Faces were put side by side",
+        "export": f"{data.get('handle')} was written for other programs",
         "undo": f"Back to {data.get('current') or 'before the first face'}",
         "redo": f"Forward to {data.get('current')}",
         "go to": f"{data.get('current')} is the current face"
         if "together" in data
         else f"Gone to {data.get('current')}",
     }
-    text = str(data.get("text", ""))
-    rest = {key: value for key, value in data.items() if key not in ("text", "marked", "current")}
+    text = str(data.get("text", "")).replace(FACE, "").strip()
+    untold = ("text", "marked", "current", "message") + (("face",) if "handle" in data else ())
+    rest = {key: value for key, value in data.items() if key not in untold and value not in ([], None)}
     return titles.get(entry.event, entry.event), text, [(key, _short(value)) for key, value in rest.items()]
 
 

@@ -153,6 +153,10 @@ def test_the_report_tells_words_pictures_and_settings(case: Path, estimate: Make
     assert page.count("data:image/jpeg;base64,") == 3  # two faces and the picture from the side
     assert "nose width +0.50" in page and "openhead@2" in page and "are as they were written" in page
     assert 'src="http' not in page and "href" not in page
+    steps = report_of(case).steps
+    (drawn,) = [step for step in steps if step.title == "A picture of face-2 was drawn"]
+    assert drawn.picture is not None
+    assert max(drawn.picture.getpixel((1, 62))) < 100  # the dark bar that says "speculative"
     pages = write_report(case, tmp_path / "report.pdf").read_bytes()
     assert pages.startswith(b"%PDF") and len(pages) > 10_000
     change_picture(case)
