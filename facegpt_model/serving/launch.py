@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -156,15 +158,18 @@ class Server:
     stopped: bool = field(default=False)
 
     def stop(self) -> None:
-        """End it and its workers, and wait for that."""
+        """End it and its workers, and wait for that.
+
+        Workers outlive a server that was killed, or that is stopped while it starts: they go with its group.
+        """
         if not self.stopped:
             self.stopped = True
             self.process.terminate()
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(30)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
 
     def __enter__(self) -> Server:
         return self

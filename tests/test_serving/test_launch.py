@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,21 @@ def test_a_server_that_ends_while_starting_is_told_with_its_error(
     monkeypatch.setitem(os.environ, "FACEGPT_SERVE_PYTHON", str(python))
     with pytest.raises(BackendError, match="ended while it started: ValueError: no such weights"):
         launch.start(launch.ServeSettings(model=model, port=free_port()), tmp_path / "cache")
+
+
+def test_what_a_server_started_goes_with_it(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python, worker = tmp_path / "python", tmp_path / "worker"
+    python.write_text(f"#!/bin/sh\nsleep 600 &\necho $! > {worker}\nexit 1\n")
+    python.chmod(python.stat().st_mode | stat.S_IEXEC)
+    monkeypatch.setitem(os.environ, "FACEGPT_SERVE_PYTHON", str(python))
+    with pytest.raises(BackendError, match="ended while it started"):
+        launch.start(launch.ServeSettings(model=model, port=free_port()), tmp_path / "cache")
+    state = Path(f"/proc/{int(worker.read_text())}/stat")
+    until = time.monotonic() + 20
+    while (
+        state.exists() and state.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    ):  # ended, not yet collected
+        assert time.monotonic() < until, "the worker lives on"
+        time.sleep(0.01)
