@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from agent.registry import Services, checked, tool_named
@@ -121,7 +122,10 @@ class WorkflowRun:
             if result.ok:
                 done[call.key] = asdict(result)
                 write_text(self.out / "workflow.json", json.dumps(done, indent=1, ensure_ascii=False))
-            report(f"{step.id}: {result.text[:80]}", len(results) / len(calls))
+            report(
+                f"{step.id}: {shorten(' '.join(result.text.split()), 80, placeholder=' …')}",
+                len(results) / len(calls),
+            )
         return [results[index] for index in sorted(results)]
 
     def _made(self, step: Step, calls: Sequence[Call], workspace: Workspace) -> Iterator[tuple[Call, Result]]:

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from ui.counting import counted
+
 
 def run(
     file: Annotated[Path, typer.Argument(metavar="FILE.yaml", help="a workflow, see docs/workflows.md")],
@@ -42,9 +44,8 @@ def run(
     planned = made.plan()
     if dry_run:
         for step, count in planned:
-            typer.echo(
-                f"{step.id:16} {step.tool:12} {'as many as before it' if count is None else count} calls"
-            )
+            calls = "as many calls as before it" if count is None else counted(count, "call")
+            typer.echo(f"{step.id:16} {step.tool:12} {calls}")
         typer.echo("dry run: nothing was written")
         return
     with Progress(Console(highlight=False, emoji=False, stderr=True)) as progress:
@@ -53,13 +54,12 @@ def run(
         typer.echo(json.dumps(results, ensure_ascii=False))
     else:
         for name, told in results["steps"].items():
-            typer.echo(
-                f"{name:16} {told['calls']} calls, {told['again']} done before, {told['failed']} failed"
-            )
+            calls = counted(told["calls"], "call")
+            typer.echo(f"{name:16} {calls}, {told['again']} done before, {told['failed']} failed")
         typer.echo(f"wrote {folder / 'results.json'}")
     if not results["ok"]:
         wrong = [r["text"] for told in results["steps"].values() for r in told["results"] if not r["ok"]]
-        raise ToolError(f"{workflow.name}: {len(wrong)} calls failed, the first: {wrong[0]}")
+        raise ToolError(f"{workflow.name}: {counted(len(wrong), 'call')} failed, the first: {wrong[0]}")
 
 
 def register(app: typer.Typer) -> None:

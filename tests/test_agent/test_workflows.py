@@ -89,7 +89,7 @@ def test_the_examples_of_the_docs_run(
 def test_a_failed_call_is_told_and_made_again_later(case: Path, follow: Callable[..., Any]) -> None:
     follow("A woman.", "", "A man.")
     result = run(DOCS / "descriptions.yaml", "--out", case)
-    assert result.exit_code == 2 and "1 calls failed, the first: the model made no face" in result.stderr
+    assert result.exit_code == 2 and "1 call failed, the first: the model made no face" in result.stderr
     assert len(list(case.glob("face-*.json"))) == 2 and (case / "sheet.png").is_file()  # on_error: continue
     backend = follow("An old man.")
     assert run(DOCS / "descriptions.yaml", "--out", case).exit_code == 0
