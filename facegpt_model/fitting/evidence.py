@@ -46,7 +46,7 @@ from facegpt_model.rendering.lighting import Y1, Y2_PRODUCT, Y2_XX, Y2_ZZ, sh_ba
 
 Array = NDArray[np.float64]
 
-LANDMARK_MM = 2.0  # with the skin's help: landmarks are drawn towards a mean face, and err together
+LANDMARK_MM = 8.0  # with the skin's help: landmarks are drawn towards a mean face, and err together
 SAMPLES = 1500.0  # for how many independent colours all vertices of a face count
 MIN_FACING = 0.2  # cosine between normal and line of sight
 MIN_SKIN = 0.6  # share of skin-like regions at a vertex

@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 
 from facegpt_model.fitting.estimates import camera_of
-from facegpt_model.fitting.evidence import PhotoEvidence, PhotoState, blurred
+from facegpt_model.fitting.evidence import Marks, PhotoEvidence, PhotoState, blurred
 from facegpt_model.fitting.joint_fit import Person, fit_jointly
-from facegpt_model.fitting.landmark_fit import Belief, LandmarkFit, landmark_basis, moved
+from facegpt_model.fitting.landmark_fit import INNER, Belief, LandmarkFit, landmark_basis, moved
 from facegpt_model.fitting.shading_rows import rings_of, shading_rows
 from facegpt_model.fitting.spread import spread_of_parts
 from facegpt_model.morphable.base import load
@@ -73,7 +73,8 @@ def known(model: OpenHead) -> tuple[PhotoEvidence, Person, torch.Tensor]:
     marks = basis.points(code.identity[0].double().numpy(), np.zeros(52))
     points = np.concatenate([camera.project(marks), np.zeros((10, 2))])
     points[468:] = points[[33] * 5 + [263] * 5]
-    evidence = PhotoEvidence(photo, points, np.zeros(52), model)
+    exact = Marks(landmark_basis(model)[INNER], points[INNER], 2.0)  # mm; a detector's are worse
+    evidence = PhotoEvidence(photo, points, np.zeros(52), model, marks=exact)
     fit = LandmarkFit(code.identity[0].double().numpy(), np.zeros(52), camera)
     state = PhotoState.begin(fit, view.light[0])
     return evidence, Person(fit.identity, code.albedo[0].double(), (state,)), code.identity[0]
