@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 import torch
 
+from agent.events import Final
+from agent.loop import Conversation
+from facegpt_model import layout
 from facegpt_model.evaluation import parity
 from facegpt_model.serving import launch
 from facegpt_model.serving.backend import BackendError, ChatTurn
@@ -16,6 +23,7 @@ from facegpt_model.serving.export import export_checkpoint
 from facegpt_model.serving.in_process import InProcessBackend
 from facegpt_model.serving.vllm_client import VllmBackend
 from facegpt_model.vlm.tokens import FACE
+from tools.workspace import Workspace
 
 pytestmark = [pytest.mark.serve, pytest.mark.slow]
 PORT = 8917
@@ -77,22 +85,49 @@ def test_a_conversation_streams_and_goes_on(exact: VllmBackend) -> None:
     assert exact.chat([first], ()).text == reply.text
 
 
-def test_bfloat16_is_near_survives_a_restart_and_its_death_is_told(
-    exported: Path, own: InProcessBackend
+def ask_until_it_dies(backend: VllmBackend, pieces: threading.Semaphore) -> str:
+    """Ask without a pause, counting pieces of text; what the last question got, as told."""
+    while True:
+        try:
+            turn = ChatTurn("user", "an old man with a hooked nose")
+            backend.chat([turn], (), (), lambda _: pieces.release())
+        except BackendError as error:
+            return str(error)
+
+
+@pytest.mark.usefixtures("numbers_only")
+def test_bfloat16_is_near_and_its_death_under_load_loses_no_conversation(
+    exported: Path, own: InProcessBackend, case: Path
 ) -> None:
-    with started(exported, "bfloat16", PORT + 1) as server:
+    with started(exported, "bfloat16", PORT + 1) as server, ThreadPoolExecutor(8) as pool:
         backend = VllmBackend.connect(server.url)
         served = vectors(backend)
-        killer = threading.Timer(0.5, server.process.kill)
+        conversation = Conversation(Workspace(case), backend)
+        list(conversation.turn("an old man with a hooked nose"))
+        pieces = threading.Semaphore(0)
+        others = [VllmBackend.connect(server.url) for _ in range(7)]
+        crowd = [pool.submit(ask_until_it_dies, other, pieces) for other in others]
 
-        def first_piece(text: str) -> None:
-            if not killer.is_alive():
-                killer.start()
+        def kill() -> None:
+            for _ in range(4 * len(crowd)):
+                pieces.acquire()
+            os.killpg(server.process.pid, signal.SIGKILL)
 
+        killer = pool.submit(kill)
         with pytest.raises(BackendError, match=r"conversation is kept|no server answers"):
-            for _ in range(1000):
-                backend.chat([ChatTurn("user", "an old man with a hooked nose")], (), (), first_piece)
+            while True:
+                list(conversation.turn("what can you do?"))
+        told = [one.result() for one in crowd]
+        assert killer.done() and all("is kept" in said or "no server answers" in said for said in told), told
     here = torch.stack([parity.own_sliders(own, said) for said in parity.statements(STATEMENTS)])
     assert torch.corrcoef(torch.stack([here.flatten(), served.flatten()]))[0, 1] >= 0.999
-    with started(exported, "bfloat16", PORT + 2) as server:
-        assert torch.equal(vectors(VllmBackend.connect(server.url)), served)
+    with started(exported, "bfloat16", PORT + 1) as server:
+        *_, last = conversation.turn("make his nose longer")  # the same client, the same conversation
+        assert isinstance(last, Final) and last.faces == ("face-2",)
+        assert conversation.workspace.face("face-2").parent == "face-1"
+        conversation.close()
+        backend = VllmBackend.connect(server.url)
+        assert torch.equal(vectors(backend), served)
+        answer = httpx.post(f"{server.url}/v1/face", json={"text": "a man with thin lips"}, timeout=60).json()
+        assert answer["text"] == backend.imagine("a man with thin lips").text
+        assert layout.from_record(answer["face"]).code.identity.any()
