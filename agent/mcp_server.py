@@ -25,7 +25,7 @@ from mcp.types import CallToolResult, ImageContent, TextContent, ToolAnnotations
 from PIL import Image
 from pydantic import BaseModel, Field
 
-from agent.registry import TOOLS, Services, ToolSpec
+from agent.registry import TOOLS, Services, ToolSpec, checked
 from facegpt_model.perception.photos import MAX_BYTES, PhotoError
 from facegpt_model.serving.backend import Backend, BackendError
 from tools.digests import version
@@ -52,6 +52,20 @@ class Approval(BaseModel):
     approve: bool = Field(description="do it, for good")
 
 
+class PlainServer(MCPServer[Any]):
+    """Tells a wrong argument in one sentence, as the chat does, instead of pydantic's several lines."""
+
+    async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
+        """Check the arguments of the registry's tools, then call; McpToolError naming the first wrong one."""
+        requests = {spec.name: spec.request for spec in TOOLS}
+        if name in requests:
+            try:
+                checked(requests[name], arguments)
+            except ToolError as error:
+                raise McpToolError(str(error)) from error
+        return await super().call_tool(name, arguments, context)
+
+
 class CaseServer:
     """One case behind MCP.
 
@@ -63,7 +77,7 @@ class CaseServer:
         self._open_backend = open_backend
         self._backend: Backend | None = None
         self._turns = anyio.Lock()
-        self.server: MCPServer[Any] = MCPServer("facegpt", instructions=INSTRUCTIONS, version=version())
+        self.server: MCPServer[Any] = PlainServer("facegpt", instructions=INSTRUCTIONS, version=version())
         for spec in TOOLS:
             self.server.add_tool(
                 self._bound(spec),
