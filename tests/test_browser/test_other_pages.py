@@ -87,6 +87,7 @@ def test_photos_are_fitted_relit_turned_and_lend_their_expression(
     shot(page, "photos")
     accessible(page)
     page.get_by_text("Give this face another one's expression").click()
+    calm(page)  # the pictures of the two faces are there, and nothing moves under the pointer
     page.get_by_role("button", name="Give face-3 the expression of face-2").click()
     page.get_by_text("face-4: face-3 with the expression of face-2").wait_for()
     dark = on_page(visit, "photos", told, color_scheme="dark")
