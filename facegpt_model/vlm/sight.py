@@ -10,19 +10,17 @@ with another.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import DynamicCache, LlamaModel, PreTrainedTokenizerFast
 
+from facegpt_model.vlm.beside import read_beside, save_beside
 from facegpt_model.vlm.tokens import FACE, IMAGE, message, token_id
 
+PART = "sight"  # of the files' names
 PROMPT = message("user", IMAGE) + "<|im_start|>assistant\n"
 SPOKEN = f"The face in the photo. {FACE}"
 
@@ -72,38 +70,19 @@ def face_states(language_model: LlamaModel, tokenizer: PreTrainedTokenizerFast, 
     return cast(Tensor, output.last_hidden_state[:, -1])
 
 
-def digest_of(folder: Path) -> str:
-    """Which checkpoint of the language model lies in a folder: sha256 of its tensors."""
-    return hashlib.sha256((folder / "facegpt.safetensors").read_bytes()).hexdigest()
-
-
-def sight_name(digest: str) -> str:
-    """The name of the files of sight, by the checkpoint they belong to; those of others may lie beside."""
-    return f"sight-{digest[:8]}"
-
-
 def save_sight(sight: Sight, folder: Path, card: dict[str, Any]) -> Path:
     """Write the maps beside the checkpoint they belong to."""
-    digest = digest_of(folder)
-    path = folder / f"{sight_name(digest)}.safetensors"
     tensors = sight.state_dict()
     tensors["lift"] = tensors["lift"].half()
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
-    about = {"format": 1, "checkpoint": digest, **card}
-    path.with_suffix(".json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-    return path
+    return save_beside(PART, tensors, folder, card)
 
 
 def read_sight(folder: Path) -> Sight | None:
     """The sight of a checkpoint's folder; None where there is none, or one of another checkpoint."""
-    try:
-        digest = digest_of(folder)
-        about = json.loads((folder / f"{sight_name(digest)}.json").read_text(encoding="utf-8"))
-        tensors = load_file(folder / f"{sight_name(digest)}.safetensors")
-    except (OSError, ValueError, SafetensorError):
+    found = read_beside(PART, folder)
+    if found is None:
         return None
-    if about.get("format") != 1 or about.get("checkpoint") != digest:
-        return None
+    _, tensors = found
     sight = Sight(*tensors["lift"].shape)
-    sight.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    sight.load_state_dict(tensors)
     return sight.eval().requires_grad_(False)
