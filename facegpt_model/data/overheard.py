@@ -45,7 +45,7 @@ def single(rng: random.Random) -> Example:
         pieces.append(lead + text.removeprefix("$ ") + HEARD)
         means.append({attribute.axis.name: attribute.value})
     text = surfaced(rng.choice((", ", " and ", ". ", "; ")).join(pieces), rng)
-    return _heard(text, means, rng)
+    return only_heard(text, means, rng)
 
 
 def several(rng: random.Random) -> Example:
@@ -54,24 +54,26 @@ def several(rng: random.Random) -> Example:
     parts = [part for part in (compound(rng, sex) for _ in range(rng.choice((1, 1, 2)))) if part]
     text = rng.choice((", ", " and ", ". ", "; ")).join(part.text.removeprefix("$ ") for part in parts)
     wordings = [{a.axis.name: a.value for a in wording} for part in parts for wording in part.wordings]
-    return _heard(surfaced(text, rng), wordings, rng)
+    return only_heard(surfaced(text, rng), wordings, rng)
 
 
 def described(rng: random.Random) -> Example:
     """A generated statement."""
     composed = composed_statement(rng)
-    return _heard(composed.text, composed.wordings, rng, IMAGINE)
+    return only_heard(composed.text, composed.wordings, rng, IMAGINE)
 
 
 def stated(rng: random.Random) -> Example:
     """A statement that somebody wrote, or some sentences of one."""
     composed: Composed = rng.choice((retold, excerpt))(rng)
     asks = IMAGINE if composed.wordings else ""
-    return _heard(roughened(composed.text, rng), composed.wordings, rng, asks)
+    return only_heard(roughened(composed.text, rng), composed.wordings, rng, asks)
 
 
-def _heard(text: str, wordings: Sequence[dict[str, float]], rng: random.Random, asks: str = "") -> Example:
-    """What was said; where nothing of it means a face, that is the lesson."""
+def only_heard(
+    text: str, wordings: Sequence[dict[str, float]], rng: random.Random, asks: str = ""
+) -> Example:
+    """What was said, without an answer; where nothing of it means a face, that is the lesson."""
     faces, photos = scene(rng)
     prompt, heard = listen(prompt_of(text, faces, photos, []), wordings)
     if not wordings:

@@ -83,13 +83,19 @@ def speculation(
     rng: random.Random, kind: Literal["say", "held"] = "say"
 ) -> tuple[str, Statement, dict[str, float]]:
     """A worded situation, its canonical statement, and the slider values it means."""
-    composed = composed_speculation(rng, kind)
-    return without_ends(composed.text), composed.statement, composed.values
+    told = composed_speculation(rng, kind)
+    return without_ends(told.text), told.statement, told.values
 
 
 def composed_speculation(rng: random.Random, kind: Literal["say", "held"] = "say") -> Composed:
     """The same with the ends of the wordings still in the text; a situation is one wording of all it means."""
-    situation, look = rng.choice(situations(kind))
+    return composed(*rng.choice(situations(kind)), rng, kind)
+
+
+def composed(
+    situation: str, look: Look, rng: random.Random, kind: Literal["say", "held"] = "say"
+) -> Composed:
+    """One situation as somebody may tell it, sometimes with something about the person before it."""
     sex = look.sex or rng.choices(("man", "woman", "person"), (0.45, 0.45, 0.1))[0]
     if situation.startswith(NOUN):
         sex = look.sex or "person"
