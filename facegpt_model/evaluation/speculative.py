@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from facegpt_model.data.implied import felt
 from facegpt_model.data.situations import situations
 from facegpt_model.semantics.axes import Axes
 from facegpt_model.serving.backend import Backend
@@ -63,7 +64,8 @@ def speculative(
 ) -> SpeculativeScore:
     """Score up to `count` held-out situations whose look is one of the twelve."""
     references = torch.stack([_weights(axes, look) for look in LOOKS.values()])
-    cases = [(text, _intended(axes, look.values, references)) for text, look in situations("held")]
+    held = (*situations("held"), *felt("held"))
+    cases = [(text, _intended(axes, look.values, references)) for text, look in held]
     known = [(text, wanted) for text, wanted in cases if wanted is not None]
     random.Random(seed).shuffle(known)
     known = known[:count]

@@ -28,7 +28,7 @@ from facegpt_model.vlm.tokens import END, IMAGE, token_id
 ARCHITECTURE = "FaceGPTForConditionalGeneration"
 CARD = "facegpt-served.json"  # what the folder is; tells it from any other model folder
 ADAPTER = "adapter"  # folder in the exported one, where the adapter is not merged
-HEADS = ("face_head.", "clause_head.", "intent_head.")  # small, and kept exact
+HEADS = ("face_head.", "clause_head.", "intent_head.", "look_head.")  # small, and kept exact
 TEMPLATE = Path(__file__).with_name("chat_template.jinja")
 
 Precision = Literal["float32", "bfloat16"]
@@ -80,6 +80,7 @@ def export_checkpoint(
         "silent_axes": list(gpt.silent_axes),
         "hears": bool(gpt.clause_layer),
         "intents": intents_of(gpt),
+        "looks": looks_of(gpt),
     }
     (folder / CARD).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
     progress("written", 1.0)
@@ -106,10 +107,15 @@ def intents_of(gpt: FaceGPT) -> list[str]:
     return [intent.name for intent in INTENTS] if gpt.knows_intents and gpt.clause_layer else []
 
 
+def looks_of(gpt: FaceGPT) -> list[str]:
+    """Names of the looks a model can conclude, in the order of its votes; none where it never learned to."""
+    return list(gpt.looks.names) if gpt.looks and gpt.clause_layer else []
+
+
 def _add_slots(gpt: FaceGPT) -> int:
     """Put the slots at the end of the vocabulary, with empty rows; returns the first one's id."""
     start = len(gpt.tokenizer)
-    tokens = slot_tokens(gpt.axes.names, bool(gpt.clause_layer), intents_of(gpt))
+    tokens = slot_tokens(gpt.axes.names, bool(gpt.clause_layer), intents_of(gpt), looks_of(gpt))
     gpt.tokenizer.add_tokens(tokens, special_tokens=True)
     rows = gpt.token_rows[:start]
     size = len(gpt.tokenizer)
@@ -126,6 +132,9 @@ def _write_model(gpt: FaceGPT, folder: Path, start: int, dtype: torch.dtype) -> 
         del model.clause_head
     if not intents_of(gpt):
         del model.intent_head
+    looks = looks_of(gpt)
+    if gpt.looks is not None and looks:
+        model.look_head = gpt.looks
     config = model.config
     text = cast(LlamaConfig, config.text_config)
     fields = {
@@ -136,6 +145,8 @@ def _write_model(gpt: FaceGPT, folder: Path, start: int, dtype: torch.dtype) -> 
         "clause_head_width": model.clause_head.ends.in_features if gpt.clause_layer else 0,
         "intent_count": len(intents_of(gpt)),
         "intent_head_width": model.intent_head.votes.in_features if intents_of(gpt) else 0,
+        "looks": looks,
+        "look_head_width": gpt.looks.votes.in_features if gpt.looks and looks else 0,
         "clause_head_exclusive": bool(gpt.clause_layer) and model.clause_head.exclusive,
     }
     for name, value in fields.items():

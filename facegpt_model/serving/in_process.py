@@ -17,7 +17,7 @@ from facegpt_model.serving.lean_llama import LeanLlama
 from facegpt_model.serving.rules import HEARD, MAX_ANSWER, MAX_CALL, Rules, chat_rules, check_length
 from facegpt_model.serving.speech import Call, Speech, Words
 from facegpt_model.serving.wanted import Turn, votes, wanted
-from facegpt_model.vlm.hearing import Wording, hear, last_words, sayable
+from facegpt_model.vlm.hearing import Wording, hear, last_words, sayable, with_looks
 from facegpt_model.vlm.intent_head import counted
 from facegpt_model.vlm.model import SHIPPED_CHECKPOINT, FaceGPT, load_checkpoint
 from facegpt_model.vlm.tokens import FACE, prompt, prompt_beginning, text_of
@@ -136,8 +136,13 @@ class InProcessBackend:
         """What words may mean, from their states; nothing where the checkpoint never learned to hear."""
         if not self.gpt.clause_layer:
             return ()
-        head = self.gpt.model.clause_head
-        return last_words(hear(said, head, self.gpt.axes.axes, HEARD, taken_away=True))
+        axes, looks = self.gpt.axes, self.gpt.looks
+        heard = last_words(hear(said, self.gpt.model.clause_head, axes.axes, HEARD, taken_away=True))
+        if looks is None or not len(said):
+            return heard
+        with torch.no_grad():
+            odds, degrees = looks.looks(said, torch.zeros(len(said), dtype=torch.long), 1)
+        return with_looks(heard, odds[0], degrees[0], [axes.axes[axes.row(name)] for name in looks.names])
 
     @torch.no_grad()
     def _intents(self, said: torch.Tensor) -> torch.Tensor | None:

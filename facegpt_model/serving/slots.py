@@ -31,6 +31,8 @@ HEARD = (
 VOTE_SCALE = 4.0  # votes for intents are told as their 4th part, for the same reason
 MOST_TOLD = 16.0  # of a vote's 4th part, so that it never is said
 WEIGHT = "<asked:weight>"
+LOOK_DEGREES = tuple(f"<look:degree {n}>" for n in range(len(DEGREES)))
+LOOK_WEIGHT = "<look:weight>"
 
 
 def intent_slot(name: str) -> str:
@@ -43,10 +45,22 @@ def axis_slot(name: str) -> str:
     return f"<slot:{name}>"
 
 
-def slot_tokens(axes: Sequence[str], hears: bool, intents: Sequence[str] = ()) -> list[str]:
-    """All reserved tokens, in the order of their rows: axes, what was heard, votes and their weight."""
+def look_slots(names: Sequence[str]) -> list[str]:
+    """The tokens in whose logits a token's votes for looks stand, for their degree, and its weight."""
+    return [*(f"<look:{name}>" for name in names), *LOOK_DEGREES, LOOK_WEIGHT] if names else []
+
+
+def slot_tokens(
+    axes: Sequence[str], hears: bool, intents: Sequence[str] = (), looks: Sequence[str] = ()
+) -> list[str]:
+    """All reserved tokens, in the order of their rows: axes, what was heard, votes of both kinds."""
     asked = [*map(intent_slot, intents), WEIGHT] if intents else []
-    return [*map(axis_slot, axes), *(HEARD if hears else ()), *asked]
+    return [*map(axis_slot, axes), *(HEARD if hears else ()), *asked, *look_slots(looks)]
+
+
+def votes_told(votes: Tensor) -> Tensor:
+    """Votes as the numbers that stand in slots."""
+    return (votes / VOTE_SCALE).clamp(-MOST_TOLD, MOST_TOLD)
 
 
 def heard_numbers(heard: Heard) -> Tensor:

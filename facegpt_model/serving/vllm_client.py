@@ -43,9 +43,10 @@ from facegpt_model.serving.slots import (
     axis_slot,
     heard_again,
     intent_slot,
+    look_slots,
 )
 from facegpt_model.serving.wanted import Turn, votes, wanted
-from facegpt_model.vlm.hearing import Wording, hear, last_words, sayable
+from facegpt_model.vlm.hearing import Wording, hear, last_words, sayable, with_looks
 from facegpt_model.vlm.intent_head import NEVER as NEVER_WANTED
 from facegpt_model.vlm.intent_head import counted
 from facegpt_model.vlm.tokens import END, FACE, IMAGE, TOOL_CALL, prompt
@@ -69,6 +70,8 @@ class _Vocabulary:
     heard: tuple[int, ...]
     asked: tuple[int, ...]
     intents: tuple[str, ...]
+    looks: tuple[str, ...]
+    look_slots: tuple[int, ...]
 
 
 @dataclass
@@ -249,13 +252,25 @@ class VllmBackend:
         if begin == end:
             return (), None
         told = torch.tensor(
-            self._read([ids[: n + 1] for n in range(begin, end)], [*words.heard, *words.asked])
+            self._read(
+                [ids[: n + 1] for n in range(begin, end)], [*words.heard, *words.asked, *words.look_slots]
+            )
         )
-        numbers, votes = told[:, : len(words.heard)], told[:, len(words.heard) :]
+        sizes = [len(words.heard), len(words.asked), len(words.look_slots)]
+        numbers, votes, looks = told.split(sizes, dim=1)
         where = dict(zip(words.axes, words.slots, strict=True))
         before = [words.heard[0] - where[name] if name in where else 0 for name in self.axes.names]
         heard = hear(numbers, lambda read: heard_again(read, before), self.axes.axes, HEARD, taken_away=True)
-        return last_words(heard), self._intents(votes)
+        return self._concluded(last_words(heard), looks), self._intents(votes)
+
+    def _concluded(self, heard: tuple[Wording, ...], votes: Tensor) -> tuple[Wording, ...]:
+        """What was heard and what it implies, from the look head's votes in the server's slots."""
+        names = self.words.looks
+        if not names:
+            return heard
+        logits = counted(votes * VOTE_SCALE, torch.zeros(len(votes), dtype=torch.long), 1)[0]
+        axes = [self.axes.axes[self.axes.row(name)] for name in names]
+        return with_looks(heard, logits[: len(names)], logits[len(names) :], axes)
 
     def _intents(self, votes: Tensor) -> Tensor | None:
         """(I,) logits from the votes in the server's slots; intents it does not know are never wanted."""
@@ -300,7 +315,9 @@ class VllmBackend:
         special = self.tokens(END + IMAGE + TOOL_CALL + FACE)
         names = self.axes.names
         wanted_slots = [*map(intent_slot, intent_rows()), WEIGHT]
-        asked = self._tokenize("".join([*map(axis_slot, names), *HEARD_SLOTS, *wanted_slots]), True)
+        expressions = [axis.name for axis in self.axes.axes if axis.part == "expression"]
+        tokens = [*map(axis_slot, names), *HEARD_SLOTS, *wanted_slots, *look_slots(expressions)]
+        asked = self._tokenize("".join(tokens), True)
         known = dict(zip(asked.get("token_strs") or (), asked["tokens"], strict=True))
         slots = {name: int(known[axis_slot(name)]) for name in names if axis_slot(name) in known}
         if len(special) != 4 or not slots:
@@ -308,6 +325,7 @@ class VllmBackend:
                 f"the server at {self.link.url} serves {self.name or 'no model'}, which is no exported "
                 "FaceGPT; start it with 'facegpt serve'"
             )
+        looks = [name for name in expressions if look_slots([name])[0] in known]
         order = sorted(slots, key=lambda name: slots[name])
         end, image, call, face = special
         return _Vocabulary(
@@ -322,4 +340,6 @@ class VllmBackend:
             heard=tuple(int(known[token]) for token in HEARD_SLOTS if token in known),
             asked=tuple(int(known[token]) for token in wanted_slots if token in known),
             intents=tuple(name for name in intent_rows() if intent_slot(name) in known),
+            looks=tuple(looks),
+            look_slots=tuple(int(known[token]) for token in look_slots(looks)),
         )

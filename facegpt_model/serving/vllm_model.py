@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 from vllm.model_executor.models.llava import LlavaForConditionalGeneration
 
-from facegpt_model.serving.slots import HEARD, MOST_TOLD, OFFSET, VOTE_SCALE, heard_numbers
+from facegpt_model.serving.slots import HEARD, OFFSET, heard_numbers, votes_told
 from facegpt_model.serving.vllm_plugin import vllm_names
 from facegpt_model.vlm.clause_head import ClauseHead
 from facegpt_model.vlm.face_head import FaceHead
 from facegpt_model.vlm.intent_head import IntentHead
+from facegpt_model.vlm.look_head import LookHead
 
 
 class FaceGPTForConditionalGeneration(LlavaForConditionalGeneration):
@@ -36,6 +37,8 @@ class FaceGPTForConditionalGeneration(LlavaForConditionalGeneration):
                 self.intent_head = IntentHead(
                     self.hidden_size, config.intent_head_width, config.intent_count
                 ).float()
+            if config.looks:
+                self.look_head = LookHead(self.hidden_size, config.looks, config.look_head_width).float()
             self.language_model.model._set_aux_hidden_state_layers((self.clause_layer,))
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -59,10 +62,14 @@ class FaceGPTForConditionalGeneration(LlavaForConditionalGeneration):
             middle = hidden_states[:, self.hidden_size :].float()
             numbers = heard_numbers(self.clause_head(middle))
             logits[:, end : end + len(HEARD)] = OFFSET + numbers
+            first = end + len(HEARD)
             if self.config.intent_count:
-                first = end + len(HEARD)
-                votes = self.intent_head(middle) / VOTE_SCALE
-                logits[:, first : first + votes.shape[1]] = OFFSET + votes.clamp(-MOST_TOLD, MOST_TOLD)
+                votes = self.intent_head(middle)
+                logits[:, first : first + votes.shape[1]] = OFFSET + votes_told(votes)
+                first += votes.shape[1]
+            if self.config.looks:
+                votes = self.look_head(middle)
+                logits[:, first : first + votes.shape[1]] = OFFSET + votes_told(votes)
         return logits
 
     def load_weights(self, weights: Iterable[tuple[str, Tensor]]) -> set[str]:

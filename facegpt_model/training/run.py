@@ -13,6 +13,7 @@ from facegpt_model.training.hearing import HearingStage
 from facegpt_model.training.instruction import InstructionStage
 from facegpt_model.training.intents import IntentsStage
 from facegpt_model.training.landmarks_run import train_landmarks
+from facegpt_model.training.looks import train_looks
 from facegpt_model.training.loop import begin_run, train
 from facegpt_model.training.sight import train_sight
 from facegpt_model.training.tower_run import TOWER_STAGES, Progress, silent
@@ -29,6 +30,7 @@ WHOLE_STAGES = {  # these make their own data ready
     "alignment": train_sight,
     "appearance": train_appearance,
     "landmarks": train_landmarks,
+    "looks": train_looks,
     "variants": train_variants,
 }
 

@@ -11,6 +11,11 @@ from torch import Tensor
 from facegpt_model.semantics.axes import Axis
 from facegpt_model.vlm.clause_head import DEGREES, Heard
 
+WORDED = 0.9  # certainty from which an expression was worded, so that nothing has to be concluded
+IMPLIED, IMPLIED_BESIDE = (
+    0.4,
+    0.8,
+)  # probability from which a look is implied: alone, and beside a description
 NEAR = 3  # tokens within which the same end is one wording and not two
 
 
@@ -109,6 +114,28 @@ def _same(one: Wording, other: Wording) -> bool:
     if one.position == other.position and len(one.possible) == len(other.possible) == 1:
         return False
     return bool(one.ends & other.ends) or one.possible[0].axis.name == other.possible[0].axis.name
+
+
+def with_looks(
+    heard: Sequence[Wording], looks: Tensor, degrees: Tensor, axes: Sequence[Axis]
+) -> tuple[Wording, ...]:
+    """What was heard, and the looks that the words imply as a whole where no expression was worded plainly.
+
+    looks: (L,) log-odds of the high ends of these L `axes`; degrees: (3,) logits of how strong they are
+    """
+    expressions = [wording for wording in heard if wording.possible[0].axis.part == "expression"]
+    if any(wording.certainty >= WORDED for wording in expressions):
+        return tuple(heard)
+    described = any(one.certainty >= WORDED for one in heard if one not in expressions)
+    least = IMPLIED_BESIDE if described else IMPLIED
+    degree = DEGREES[int(degrees.argmax())].value
+    last = max((wording.position for wording in heard), default=0)
+    implied = [
+        Wording(last, chance, (Possible(axis, 1, 1.0),), degree)
+        for chance, axis in zip(looks.sigmoid().tolist(), axes, strict=True)
+        if chance >= least
+    ]
+    return (*(one for one in heard if one not in expressions), *implied) if implied else tuple(heard)
 
 
 def sayable(heard: Sequence[Wording]) -> tuple[Wording, ...]:

@@ -34,6 +34,7 @@ from facegpt_model.vlm.backbones import load_smollm2
 from facegpt_model.vlm.clause_head import ClauseHead
 from facegpt_model.vlm.face_head import FaceHead
 from facegpt_model.vlm.intent_head import IntentHead
+from facegpt_model.vlm.look_head import LookHead, read_looks
 from facegpt_model.vlm.lora import LoraSettings, add_lora, lora_tensors, merge_lora
 from facegpt_model.vlm.sight import Sight, read_sight
 from facegpt_model.vlm.tokens import FACE, IMAGE, SPECIAL_TOKENS, token_id
@@ -62,6 +63,7 @@ class FaceGPT:
     clause_layer: the layer whose states tell what was heard; 0 when the checkpoint never learned that
     knows_intents: False when the checkpoint never learned what a turn asks for
     sight: how a photo reaches <FACE>; None when the checkpoint has none of its own
+    looks: what situations imply, from the states of clause_layer; None as for sight
     """
 
     model: FaceGPTForConditionalGeneration
@@ -72,6 +74,7 @@ class FaceGPT:
     clause_layer: int = 0
     knows_intents: bool = False
     sight: Sight | None = None
+    looks: LookHead | None = None
 
     @property
     def face_id(self) -> int:
@@ -185,6 +188,7 @@ def load_checkpoint(folder: Path, with_adapter: bool = True) -> FaceGPT:
         gpt.model.model.language_model = merge_lora(language_model, adapter)
     gpt.model.eval().requires_grad_(False)
     gpt.sight = read_sight(folder)
+    gpt.looks = read_looks(folder)
     return gpt
 
 

@@ -71,7 +71,7 @@ def test_the_slots_stand_in_the_vocabulary_in_the_order_of_the_card(folder: Path
     card = read_card(folder)
     config = json.loads((folder / "config.json").read_text())
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    slots = slot_tokens(card["axes"], bool(card["hears"]), card["intents"])
+    slots = slot_tokens(card["axes"], bool(card["hears"]), card["intents"], card["looks"])
     ids = tokenizer.convert_tokens_to_ids(slots)
     start = config["face_slot_start"]
     assert ids == list(range(start, start + len(slots))) and config["face_axes"] == len(card["axes"])
