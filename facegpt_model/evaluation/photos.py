@@ -161,6 +161,9 @@ def _one_portrait(
         return
     detection.append(_detection(face, portrait))
     photo_is = embedding(photo, torch.from_numpy(portrait.points478).float())
+    placed: FaceEstimate | None = (
+        None  # the controls lie as the first fit, which is by landmarks, laid its face
+    )
     last: FaceEstimate | None = None
     for name, method in chosen.items():
         started = time.process_time()
@@ -169,12 +172,12 @@ def _one_portrait(
         except NoFace as error:
             seen[name].scores.append(_failed(portrait, name, error))
             continue
-        last = estimate
+        placed, last = placed or estimate, estimate
         _add(seen[name], portrait, name, estimate, photo, face, photo_is, time.process_time() - started)
-    if last is None:
+    if placed is None or last is None:
         return
     for name, identity in ((MEAN, torch.zeros_like(stranger)), (RANDOM, stranger)):
-        other = replace(last, code=replace(last.code, identity=identity))
+        other = replace(last, view=placed.view, code=replace(last.code, identity=identity))
         _add(seen[name], portrait, name, other, photo, face, photo_is)
     if on_overlay is not None and last.view is not None:
         on_overlay(photo, render_overlay(photo, head(), last.code, last.view))
