@@ -18,9 +18,9 @@ from facegpt_model.serving.rules import HEARD, MAX_ANSWER, MAX_CALL, Rules, chat
 from facegpt_model.serving.speech import Call, Speech, Words
 from facegpt_model.serving.wanted import Turn, votes, wanted
 from facegpt_model.vlm.hearing import Wording, hear, last_words, sayable, with_looks
-from facegpt_model.vlm.intent_head import counted
 from facegpt_model.vlm.model import SHIPPED_CHECKPOINT, FaceGPT, load_checkpoint
 from facegpt_model.vlm.tokens import FACE, prompt, prompt_beginning, text_of
+from facegpt_model.vlm.vote_head import counted
 
 ROOM = MAX_ANSWER + MAX_CALL + 80  # tokens beside the prompt; a draft may go a little too far
 

@@ -48,8 +48,8 @@ from facegpt_model.serving.slots import (
 from facegpt_model.serving.wanted import Turn, votes, wanted
 from facegpt_model.vlm.hearing import Wording, hear, last_words, sayable, with_looks
 from facegpt_model.vlm.intent_head import NEVER as NEVER_WANTED
-from facegpt_model.vlm.intent_head import counted
 from facegpt_model.vlm.tokens import END, FACE, IMAGE, TOOL_CALL, prompt
+from facegpt_model.vlm.vote_head import counted
 
 NEVER = -100.0  # added to the logit of a token that may not be said
 SMALLEST = 5e-5  # a slot below this is 0: float32 beside OFFSET is good to about 1e-5

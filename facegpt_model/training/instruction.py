@@ -28,9 +28,9 @@ from facegpt_model.losses.language import answer_loss
 from facegpt_model.training.config import ConfigError, StageConfig
 from facegpt_model.training.parts import part_of, rates
 from facegpt_model.vlm.ear import Ear
-from facegpt_model.vlm.intent_head import counted
 from facegpt_model.vlm.lora import add_lora, load_lora, lora_tensors
 from facegpt_model.vlm.model import FaceGPT, read_checkpoint
+from facegpt_model.vlm.vote_head import counted
 
 TURNS_AT_ONCE = 256  # of a step of the intent head alone
 MENTION_PRIOR = -3.0  # about 1 axis in 20 is mentioned

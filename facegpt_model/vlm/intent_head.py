@@ -9,26 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from facegpt_model.dialogue.intents import INTENTS
+from facegpt_model.vlm.vote_head import VoteHead
 
 NEVER = -20.0  # logit of an intent the head was not trained for
 
 
-class IntentHead(nn.Module):
-    """(N, H) states of a middle layer to (N, I + 1): each token's vote for I intents, and its weight."""
+class IntentHead(VoteHead):
+    """Votes for I intents."""
 
     def __init__(self, hidden_size: int, width: int = 256, intents: int = len(INTENTS)) -> None:
-        super().__init__()
-        self.trunk = nn.Sequential(nn.LayerNorm(hidden_size), nn.Linear(hidden_size, width), nn.GELU())
-        self.votes = nn.Linear(width, intents)
-        self.weight = nn.Linear(width, 1)
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """The votes of (N, H) states; the last column is the log-weight of the token."""
-        features = self.trunk(hidden)
-        return torch.cat([self.votes(features), self.weight(features)], dim=1)
+        super().__init__(hidden_size, intents, width)
 
     @torch.no_grad()
     def take(self, state: Mapping[str, Tensor], names: Sequence[str]) -> None:
@@ -45,14 +38,3 @@ class IntentHead(nn.Module):
                 if name in rows:
                     own[key][rows[name]] = tensor[row]
         self.load_state_dict(own)
-
-
-def counted(votes: Tensor, texts: Tensor, count: int) -> Tensor:
-    """(N, I + 1) votes of the tokens of `count` texts, texts: (N,) whose token each is, to (count, I) logits.
-
-    The votes of a text are averaged by their weights. A text without tokens gets zeros.
-    """
-    weight = (votes[:, -1] - votes[:, -1].detach().max()).exp() if len(votes) else votes[:, -1]
-    total = votes.new_zeros(count).index_add(0, texts, weight).clamp_min(1e-9)
-    share = weight / total[texts]
-    return votes.new_zeros(count, votes.shape[1] - 1).index_add(0, texts, votes[:, :-1] * share[:, None])

@@ -10,18 +10,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from facegpt_model.vlm.beside import read_beside, save_beside
 from facegpt_model.vlm.clause_head import DEGREES
-from facegpt_model.vlm.intent_head import counted
+from facegpt_model.vlm.vote_head import VoteHead, counted
 
 PART = "looks"  # of the files' names
 
 
-class LookHead(nn.Module):
-    """(N, H) states of a middle layer to (N, L + 3 + 1): votes for L looks and 3 degrees, and their weight.
+class LookHead(VoteHead):
+    """Votes for L looks, and for 3 degrees of how strong they are.
 
     names: of the expression sliders whose high end a situation may imply
     """
@@ -29,25 +28,12 @@ class LookHead(nn.Module):
     def __init__(
         self, hidden_size: int, names: Sequence[str], width: int = 256, dropout: float = 0.0
     ) -> None:
-        super().__init__()
+        super().__init__(hidden_size, len(names) + len(DEGREES), width, dropout)
         self.names = tuple(names)
-        self.trunk = nn.Sequential(
-            nn.LayerNorm(hidden_size), nn.Linear(hidden_size, width), nn.GELU(), nn.Dropout(dropout)
-        )
-        self.votes = nn.Linear(width, len(self.names) + len(DEGREES))
-        self.weight = nn.Linear(width, 1)
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """The votes of (N, H) states; the last column is the log-weight of the token."""
-        features = self.trunk(hidden)
-        return torch.cat([self.votes(features), self.weight(features)], dim=1)
 
     def looks(self, hidden: Tensor, texts: Tensor, count: int) -> tuple[Tensor, Tensor]:
         """(count, L) log-odds of the looks and (count, 3) logits of their degree, of `count` texts."""
-        return self.told(counted(self(hidden), texts, count))
-
-    def told(self, votes: Tensor) -> tuple[Tensor, Tensor]:
-        """The same from (count, L + 3) counted votes."""
+        votes = counted(self(hidden), texts, count)
         return votes[:, : len(self.names)], votes[:, len(self.names) :]
 
 

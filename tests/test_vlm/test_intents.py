@@ -4,7 +4,8 @@ import torch
 
 from facegpt_model.dialogue.intents import INTENTS
 from facegpt_model.losses.intents import UNKNOWN, intent_loss
-from facegpt_model.vlm.intent_head import NEVER, IntentHead, counted
+from facegpt_model.vlm.intent_head import NEVER, IntentHead
+from facegpt_model.vlm.vote_head import counted
 
 
 def test_votes_are_averaged_by_their_weights_within_each_text() -> None:
